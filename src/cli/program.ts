@@ -1,0 +1,80 @@
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { DatabaseError } from 'pg';
+import { HatiError } from '../errors.ts';
+import { redactSecrets } from '../shared/redact.ts';
+import { CommandError, writeLine } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
+import { logsCommand } from './logs.ts';
+import { queryCommand } from './query.ts';
+import { startCommand } from './start.ts';
+import { statusCommand } from './status.ts';
+import { stopCommand } from './stop.ts';
+
+const exitCodeUsage = 2;
+
+/** Runs one command line. @returns the exit code: 0, 1 for a failure, 2 for a mistake in the command itself. */
+export async function runCommand(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  let exitCode = 0;
+  const commands = [
+    initCommand(context),
+    startCommand(context),
+    stopCommand(context),
+    statusCommand(context, (code) => {
+      exitCode = code;
+    }),
+    queryCommand(context),
+    keysCommand(context),
+    logsCommand(context),
+  ];
+  const program = new Command('hati')
+    .description('HatiData: keys, scopes and refusals in front of a real PostgreSQL')
+    .version(packageVersion(), '-V, --version')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hati init                     a project here, its proxy on localhost:5439
+  hati query "SELECT 1"         as the local administrator
+  hati keys create my-agent --scope readonly
+
+Commands find the nearest .hati directory, walking up from the current one.`,
+    );
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands, ...commands.flatMap((group) => group.commands)]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    });
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its own message by now.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeUsage;
+    writeLine(context.stderr, `hati: ${redactSecrets(describe(error))}`);
+    return error instanceof CommandError ? error.exitCode : 1;
+  }
+}
+
+/** What went wrong in a form that says what to do; the whole error is in the proxy's log where there is one. */
+function describe(error: unknown): string {
+  if (error instanceof DatabaseError || error instanceof HatiError) {
+    const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
+    return `${error.message}${hint}`;
+  }
+  if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+function packageVersion(): string {
+  const path = new URL('../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+  return version;
+}

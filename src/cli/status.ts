@@ -1,0 +1,140 @@
+import { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { connect, reachableHost } from './client.ts';
+import { writeLine } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { answers } from './probe.ts';
+import { findProject, loadConfig } from './project.ts';
+import type { Project } from './project.ts';
+import { readRunRecord } from './run-file.ts';
+
+const exitCodeNotRunning = 3;
+
+interface Status {
+  readonly running: boolean;
+  readonly answering: boolean;
+  readonly pid: number | null;
+  readonly address: string | null;
+  readonly uptime_seconds: number | null;
+  readonly engine: string;
+  /** null: it takes an admin key to count them, and none was given. */
+  readonly keys: number | null;
+  readonly directory: string;
+  readonly data: string | null;
+  readonly log: string;
+}
+
+export function statusCommand(
+  context: CommandContext,
+  setExitCode: (code: number) => void,
+): Command {
+  return new Command('status')
+    .description(
+      "tell whether this project's proxy runs, and where everything is (exit code 3: it does not)",
+    )
+    .option('--json', 'as JSON')
+    .option('--key <key>', 'an admin API key (better: HATIDATA_API_KEY)')
+    .action(async ({ json, key }: { json?: true; key?: string }) => {
+      const project = findProject(context);
+      const { config } = loadConfig(project, context);
+      const status = await readStatus(
+        project,
+        config,
+        key ?? (context.env['HATIDATA_API_KEY'] || undefined),
+      );
+      writeLine(
+        context.stdout,
+        json === true ? JSON.stringify(status, null, 2) : renderStatus(status),
+      );
+      if (!status.answering) setExitCode(exitCodeNotRunning);
+    });
+}
+
+async function readStatus(
+  project: Project,
+  config: Config,
+  key: string | undefined,
+): Promise<Status> {
+  const record = readRunRecord(project.runPath);
+  const address = record?.address;
+  const isAnswering =
+    address !== undefined && (await answers(reachableHost(address.host), address.port));
+  return {
+    running: record !== undefined,
+    answering: isAnswering,
+    pid: record?.pid ?? null,
+    address: address === undefined ? null : `${address.host}:${address.port}`,
+    uptime_seconds:
+      record === undefined
+        ? null
+        : Math.max(0, Math.round((Date.now() - Date.parse(record.startedAt)) / 1000)),
+    engine: describeEngine(config),
+    keys:
+      isAnswering && (key !== undefined || config.devMode)
+        ? await countKeys(project, config, key)
+        : null,
+    directory: project.directory,
+    data: record?.dataDirectory ?? null,
+    log: project.logPath,
+  };
+}
+
+/** Host and database only: the rest of the URL is nobody's business. */
+function describeEngine({ engine }: Config): string {
+  if (engine.kind === 'embedded') return 'embedded PostgreSQL';
+  const { host, pathname } = new URL(engine.url);
+  return `PostgreSQL at ${host}${pathname}`;
+}
+
+async function countKeys(
+  project: Project,
+  config: Config,
+  key: string | undefined,
+): Promise<number> {
+  const client = await connect(project, config, key);
+  try {
+    const { rows } = await client.query<{ keys: string }>(
+      'SELECT count(*) AS keys FROM _hatidata_keys.active_keys',
+    );
+    return Number(rows[0]?.keys);
+  } finally {
+    await client.end();
+  }
+}
+
+function renderStatus(status: Status): string {
+  const state = status.answering
+    ? `running (process ${status.pid}, for ${duration(status.uptime_seconds ?? 0)})`
+    : status.running
+      ? `process ${status.pid} is there but does not answer${status.address === null ? ' yet' : ''}`
+      : 'not running; start it with `hati init` or `hati start`';
+  const lines: (readonly [string, string | null])[] = [
+    ['Proxy', state],
+    ['Address', status.address],
+    ['Engine', status.engine],
+    ['Keys', status.keys === null ? null : `${status.keys} active`],
+    ['Directory', status.directory],
+    ['Data', status.data],
+    ['Log', status.log],
+  ];
+  return lines
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name.padEnd(10)} ${value}`)
+    .join('\n');
+}
+
+function duration(seconds: number): string {
+  const days = Math.floor(seconds / 86_400);
+  const parts: [number, string][] = [
+    [days, 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts
+    .slice(first === -1 ? 3 : first)
+    .slice(0, 2)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ');
+}

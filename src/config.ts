@@ -1,0 +1,209 @@
+/**
+ * The configuration of one proxy: defaults < `.hati/config.toml` < environment < flags, read once at start into a
+ * frozen value. Every fault of every source is reported together, each with where it stands and what is right.
+ */
+import { accessSync, constants } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { settings } from './config/settings.ts';
+import { Sources } from './config/sources.ts';
+import type { ConfigFile, ConfigFlags } from './config/sources.ts';
+
+export type { ConfigFile, ConfigFlags } from './config/sources.ts';
+
+export interface Config {
+  /** Absolute path of `.hati`. */
+  readonly directory: string;
+  /** `localhost` means 127.0.0.1 and ::1; port 0 means any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Loopback clients without a key are the local administrator. */
+  readonly devMode: boolean;
+  /** In dev mode, let libpq clients find the keyless password in their password file. */
+  readonly pgpass: boolean;
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
+  /** A listener that other machines reach may take keys without TLS. */
+  readonly allowCleartext: boolean;
+  readonly engine: EngineConfig;
+  /** `undefined`: a database of its own in the embedded server. */
+  readonly controlDatabaseUrl: string | undefined;
+  readonly limits: Limits;
+  readonly log: {
+    readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+    /** Lines for people in place of JSON. */
+    readonly pretty: boolean;
+  };
+}
+
+export type EngineConfig =
+  /** `user`: the account that PostgreSQL runs as when we are root. */
+  | { readonly kind: 'embedded'; readonly user: string | undefined }
+  | { readonly kind: 'url'; readonly url: string; readonly readerUrl: string | undefined };
+
+export interface Limits {
+  readonly connections: number;
+  readonly statementBytes: number;
+  readonly messageBytes: number;
+  readonly startupSeconds: number;
+}
+
+export interface ConfigInput {
+  readonly file?: ConfigFile | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By name, dashes included: `{ '--port': '5440' }`. */
+  readonly flags: ConfigFlags;
+  /** The `.hati` directory; relative paths in settings are relative to the directory that holds it. */
+  readonly directory: string;
+  /** Whether the log goes to a terminal. */
+  readonly isTerminal?: boolean;
+}
+
+export interface ResolvedConfig {
+  readonly config: Config;
+  /** What was accepted and ignored; for the log. */
+  readonly warnings: readonly string[];
+}
+
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(['The configuration cannot be used:', ...faults].join('\n  - '));
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+/** @throws {ConfigError} with all the faults of all sources. */
+export function resolveConfig({
+  file,
+  env,
+  flags,
+  directory,
+  isTerminal,
+}: ConfigInput): ResolvedConfig {
+  const sources = new Sources({ file, env, flags });
+  const listen = readListen(sources, flags);
+  const config: Config = {
+    directory: resolve(directory),
+    listen,
+    devMode: sources.read(settings.devMode) ?? false,
+    pgpass: sources.read(settings.pgpass) ?? true,
+    tls: readTls(sources, dirname(resolve(directory))),
+    allowCleartext: sources.read(settings.allowCleartext) ?? false,
+    engine: readEngine(sources),
+    controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
+    limits: readLimits(sources),
+    log: {
+      level: sources.read(settings.logLevel) ?? 'info',
+      pretty: sources.read(settings.logPretty) ?? isTerminal ?? false,
+    },
+  };
+  if (!isLoopbackHost(listen.host)) checkExposure(config, sources);
+  if (sources.faults.length > 0) throw new ConfigError(sources.faults);
+  return { config: freeze(config), warnings: sources.warnings };
+}
+
+/** Whether only this machine can reach a listener on `host`. A name other than localhost may mean anything. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function readListen(sources: Sources, flags: ConfigFlags): Config['listen'] {
+  const listen = sources.read(settings.listen) ?? { host: 'localhost', port: 5439 };
+  const port = sources.read(settings.port);
+  if (flags['--listen'] !== undefined && flags['--port'] !== undefined) {
+    sources.faults.push('--port and --listen: give one of them; --listen names the port as well');
+  }
+  return { host: listen.host, port: port ?? listen.port };
+}
+
+function readTls(sources: Sources, base: string): Config['tls'] {
+  const certPath = sources.read(settings.tlsCertificate);
+  const keyPath = sources.read(settings.tlsKey);
+  const isEnabled =
+    sources.read(settings.tlsEnabled) ?? (certPath !== undefined && keyPath !== undefined);
+  if (!isEnabled) return undefined;
+  const tls = {
+    certPath: resolve(base, certPath ?? settings.tlsCertificate.default),
+    keyPath: resolve(base, keyPath ?? settings.tlsKey.default),
+  };
+  for (const [setting, path] of [
+    [settings.tlsCertificate, tls.certPath],
+    [settings.tlsKey, tls.keyPath],
+  ] as const) {
+    if (!isReadable(path)) {
+      sources.faults.push(
+        `${sources.nameOf(setting)}: "${path}" is not a file that this user can read`,
+      );
+    }
+  }
+  return tls;
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readEngine(sources: Sources): EngineConfig {
+  const url = sources.read(settings.engineUrl);
+  const readerUrl = sources.read(settings.engineReaderUrl);
+  const user = sources.read(settings.engineUser);
+  if (url !== undefined) {
+    if (user !== undefined) {
+      sources.faults.push(
+        `${sources.nameOf(settings.engineUser)}: it is the account of the embedded engine; an engine URL is set, so remove one of them`,
+      );
+    }
+    return { kind: 'url', url, readerUrl };
+  }
+  if (readerUrl !== undefined && !sources.has(settings.engineUrl)) {
+    sources.faults.push(
+      `${sources.nameOf(settings.engineReaderUrl)}: a reader URL needs engine.url (HATIDATA_ENGINE_URL, --engine) beside it`,
+    );
+  }
+  return { kind: 'embedded', user };
+}
+
+function readLimits(sources: Sources): Limits {
+  const limits = {
+    connections: sources.read(settings.connections) ?? 500,
+    statementBytes: sources.read(settings.statementBytes) ?? 16 * 1024 * 1024,
+    messageBytes: sources.read(settings.messageBytes) ?? 256 * 1024 * 1024,
+    startupSeconds: sources.read(settings.startupSeconds) ?? 30,
+  };
+  if (limits.messageBytes < limits.statementBytes) {
+    sources.faults.push(
+      `${sources.nameOf(settings.messageBytes)}: ${limits.messageBytes} is less than limits.statement_bytes ` +
+        `(${limits.statementBytes}), but a statement travels in one message`,
+    );
+  }
+  return limits;
+}
+
+/** Rules for a listener that other machines can reach. */
+function checkExposure({ devMode, tls, allowCleartext, listen }: Config, sources: Sources): void {
+  const where = sources.nameOf(settings.listen);
+  if (devMode) {
+    sources.faults.push(
+      `${sources.nameOf(settings.devMode)}: dev mode lets clients in without a key, so it needs a loopback listener; ` +
+        `set dev_mode = false, or listen on localhost in place of "${listen.host}" (${where})`,
+    );
+  }
+  if (tls === undefined && !allowCleartext) {
+    sources.faults.push(
+      `${where}: "${listen.host}" can be reached from other machines, which would send their keys unencrypted; ` +
+        'set tls.cert_path and tls.key_path, or tls.allow_cleartext = true where the network itself is private',
+    );
+  }
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) freeze(member);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,128 @@
+import { flag, integer, listenAddress, oneOf, port, postgresUrl, text } from './value.ts';
+import type { ValueKind } from './value.ts';
+
+/** One setting and every place it can come from. `docs/configuration.md` is compared with this table by a test. */
+export interface Setting<T> {
+  /** `section.key` of config.toml. */
+  readonly key?: string;
+  /** A second spelling that published material uses. */
+  readonly alias?: string;
+  readonly env?: string;
+  readonly flag?: string;
+  readonly kind: ValueKind<T>;
+  /** As the documentation writes it; the value itself is set in `config.ts`. */
+  readonly default: string;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+export const settings = {
+  listen: {
+    key: 'proxy.listen',
+    env: 'HATIDATA_LISTEN_ADDR',
+    flag: '--listen',
+    kind: listenAddress,
+    default: 'localhost:5439',
+  },
+  port: { flag: '--port', kind: port, default: "the listen address's" },
+  devMode: { key: 'dev.dev_mode', env: 'HATIDATA_DEV_MODE', kind: flag, default: 'false' },
+  pgpass: { key: 'dev.pgpass', env: 'HATIDATA_DEV_PGPASS', kind: flag, default: 'true' },
+  tlsEnabled: {
+    key: 'tls.enabled',
+    alias: 'dev.tls_enabled',
+    env: 'HATIDATA_TLS_ENABLED',
+    kind: flag,
+    default: 'true when both paths are given',
+  },
+  tlsCertificate: {
+    key: 'tls.cert_path',
+    env: 'HATIDATA_TLS_CERT_PATH',
+    kind: text,
+    default: '/etc/hatidata/tls/cert.pem',
+  },
+  tlsKey: {
+    key: 'tls.key_path',
+    env: 'HATIDATA_TLS_KEY_PATH',
+    kind: text,
+    default: '/etc/hatidata/tls/key.pem',
+  },
+  allowCleartext: {
+    key: 'tls.allow_cleartext',
+    env: 'HATIDATA_TLS_ALLOW_CLEARTEXT',
+    kind: flag,
+    default: 'false',
+  },
+  engineUrl: {
+    key: 'engine.url',
+    env: 'HATIDATA_ENGINE_URL',
+    flag: '--engine',
+    kind: postgresUrl,
+    default: 'the embedded PostgreSQL',
+  },
+  engineReaderUrl: {
+    key: 'engine.reader_url',
+    env: 'HATIDATA_ENGINE_READER_URL',
+    flag: '--engine-reader',
+    kind: postgresUrl,
+    default: 'none',
+  },
+  engineUser: {
+    key: 'engine.user',
+    env: 'HATIDATA_ENGINE_USER',
+    kind: text,
+    default: 'chosen at start',
+  },
+  controlDatabaseUrl: {
+    key: 'control.database_url',
+    env: 'HATIDATA_CONTROL_DATABASE_URL',
+    kind: postgresUrl,
+    default: 'a database in the embedded PostgreSQL',
+  },
+  connections: {
+    key: 'limits.connections',
+    env: 'HATIDATA_MAX_CONNECTIONS',
+    kind: integer(1, 100_000),
+    default: '500',
+  },
+  statementBytes: {
+    key: 'limits.statement_bytes',
+    kind: integer(1024, 1023 * mebibyte),
+    default: '16777216 (16 MiB)',
+  },
+  messageBytes: {
+    key: 'limits.message_bytes',
+    kind: integer(1024, 1023 * mebibyte),
+    default: '268435456 (256 MiB)',
+  },
+  startupSeconds: { key: 'limits.startup_seconds', kind: integer(1, 600), default: '30' },
+  logLevel: {
+    key: 'log.level',
+    env: 'HATIDATA_LOG_LEVEL',
+    kind: oneOf(logLevels),
+    default: 'info',
+  },
+  logPretty: { key: 'log.pretty', kind: flag, default: 'true on a terminal' },
+} as const satisfies Record<string, Setting<unknown>>;
+
+/** Sections and flat keys of older published configurations: accepted, without effect, with a warning. */
+export const ignoredSections: readonly string[] = ['database', 'transpiler', 'cache'];
+export const ignoredKeys: readonly string[] = [
+  'cloud_endpoint',
+  'api_key',
+  'default_target',
+  'org_id',
+  'tier',
+];
+
+/** Variables that belong to clients, the commands among them, so the proxy has no opinion on them. */
+export const clientVariables: readonly string[] = [
+  'HATIDATA_API_KEY',
+  'HATIDATA_CLOUD_KEY',
+  'HATIDATA_HOST',
+  'HATIDATA_PORT',
+  'HATIDATA_USER',
+  'HATIDATA_PASSWORD',
+  'HATIDATA_DATABASE',
+];

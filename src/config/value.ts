@@ -1,0 +1,70 @@
+/** How one value is read, whether it comes as TOML, as an environment variable's text or as a flag's. */
+export interface ValueKind<T> {
+  /** Ends the sentence "… is not". */
+  readonly expected: string;
+  /** `undefined` when it isn't such a value. */
+  read(raw: unknown): T | undefined;
+  /** How a refused value is shown; connection URLs must not show their password. */
+  readonly isSecret?: boolean;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const flag: ValueKind<boolean> = {
+  expected: 'true or false',
+  read: (raw) =>
+    raw === true || raw === 'true' || raw === '1'
+      ? true
+      : raw === false || raw === 'false' || raw === '0'
+        ? false
+        : undefined,
+};
+
+export const text: ValueKind<string> = {
+  expected: 'a text',
+  read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
+};
+
+export function integer(from: number, to: number): ValueKind<number> {
+  return {
+    expected: `a whole number from ${from} to ${to}`,
+    read: (raw) => {
+      const value = typeof raw === 'string' && /^\d{1,15}$/.test(raw) ? Number(raw) : raw;
+      return typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to
+        ? value
+        : undefined;
+    },
+  };
+}
+
+export function oneOf<const T extends string>(choices: readonly T[]): ValueKind<T> {
+  return {
+    expected: `one of ${choices.join(', ')}`,
+    read: (raw) => choices.find((choice) => choice === raw),
+  };
+}
+
+export const port = integer(0, 65_535);
+
+export const listenAddress: ValueKind<ListenAddress> = {
+  expected: 'an address and a port, such as localhost:5439 or [::1]:5439',
+  read: (raw) => {
+    const match =
+      typeof raw === 'string' ? /^(?:\[([\da-fA-F:.]+)\]|([^\s:[\]/]+)):(\d+)$/.exec(raw) : null;
+    const host = match?.[1] ?? match?.[2];
+    const number = port.read(match?.[3]);
+    return host === undefined || number === undefined ? undefined : { host, port: number };
+  },
+};
+
+export const postgresUrl: ValueKind<string> = {
+  expected: 'a connection URL such as postgres://user@host:5432/database',
+  isSecret: true,
+  read: (raw) =>
+    typeof raw === 'string' && /^postgres(?:ql)?:\/\//.test(raw) && URL.canParse(raw)
+      ? raw
+      : undefined,
+};

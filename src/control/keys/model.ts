@@ -1,0 +1,59 @@
+import { randomInt } from 'node:crypto';
+import { HatiError } from '../../errors.ts';
+import { isScope, type Scope } from '../../policy/scope.ts';
+
+/** Prefixes of SQL-made keys, by scope. */
+const prefixes: Readonly<Record<Scope, string>> = { readonly: 'hd_ro_', admin: 'hd_admin_' };
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const bodyLength = 32;
+/** How much of the body is stored in clear to find the key; the other 24 characters (124 bits) stay secret. */
+const lookupLength = 8;
+
+export function newSecret(scope: Scope): string {
+  return prefixes[scope] + randomCharacters(bodyLength);
+}
+
+export function newKeyId(): string {
+  return `key_${randomCharacters(12)}`;
+}
+
+function randomCharacters(length: number): string {
+  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
+}
+
+/** The part of a secret under which it is stored, or undefined for what can't be one of our secrets. */
+export function lookupPrefix(secret: string): string | undefined {
+  const match = /^(hd_[a-z]{1,16}_)([a-z0-9]{32})$/.exec(secret);
+  return match === null ? undefined : match[1]! + match[2]!.slice(0, lookupLength);
+}
+
+export function checkedAgent(value: string | null): string {
+  if (value === null || value.trim() === '' || [...value].length > 63 || hasControlCharacter(value)) {
+    throw new HatiError('agent_name_invalid');
+  }
+  return value;
+}
+
+function hasControlCharacter(value: string): boolean {
+  return /\p{Cc}/u.test(value);
+}
+
+export function checkedScope(value: string | null): Scope {
+  if (value === null || !isScope(value)) {
+    throw new HatiError('scope_unknown', { params: { scope: value ?? 'NULL' } });
+  }
+  return value;
+}
+
+const longestDescription = 1000;
+
+export function checkedDescription(value: string | null | undefined): string {
+  const description = value ?? '';
+  if (description.length > longestDescription) {
+    throw new HatiError('argument_invalid', {
+      params: { message: `the description has more than ${longestDescription} characters` },
+    });
+  }
+  return description;
+}

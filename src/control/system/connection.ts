@@ -1,0 +1,124 @@
+import type pg from 'pg';
+import { openUpstream, type UpstreamConnection } from '../../engine/upstream.ts';
+import { HatiError } from '../../errors.ts';
+import { Backend, headerBytes } from '../../wire/protocol.ts';
+
+/** One message of the store's answer, whole. */
+export interface Answer {
+  readonly type: number;
+  readonly raw: Buffer;
+}
+
+/** System relations are small; an answer over this is a mistake, not a result. */
+const largestAnswer = 64 * 1024 * 1024;
+
+/**
+ * A connection to the control store that may see `_hatidata_*` relations and nothing else of ours.
+ * Raw protocol in, raw messages out, one exchange at a time; remade when it breaks.
+ */
+export class SystemConnection {
+  private readonly config: pg.ClientConfig;
+  private readonly role: string;
+  private upstream: Promise<UpstreamConnection> | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(config: pg.ClientConfig, role: string) {
+    this.config = config;
+    this.role = role;
+  }
+
+  /** Sends messages that end in exactly one ReadyForQuery and returns what came before it. */
+  exchange(messages: Buffer): Promise<Answer[]> {
+    const result = this.turn.then(() => this.run(messages));
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.turn;
+    const upstream = await this.upstream?.catch(() => undefined);
+    upstream?.close();
+    this.upstream = undefined;
+  }
+
+  /** Reads only, so a connection that turns out dead is remade and asked again, once. */
+  private async run(messages: Buffer): Promise<Answer[]> {
+    const existing = this.upstream;
+    try {
+      return await this.ask(messages);
+    } catch (error) {
+      if (existing === undefined) throw new HatiError('store_unreachable', { cause: error });
+    }
+    try {
+      return await this.ask(messages);
+    } catch (error) {
+      throw new HatiError('store_unreachable', { cause: error });
+    }
+  }
+
+  private async ask(messages: Buffer): Promise<Answer[]> {
+    this.upstream ??= this.open();
+    let upstream: UpstreamConnection | undefined;
+    try {
+      upstream = await this.upstream;
+      return await collect(upstream, messages);
+    } catch (error) {
+      this.upstream = undefined;
+      upstream?.socket.destroy();
+      throw error;
+    }
+  }
+
+  private open(): Promise<UpstreamConnection> {
+    return openUpstream(this.config, {
+      applicationName: 'hatidata system relations',
+      settings: [
+        ['role', this.role],
+        ['search_path', 'pg_catalog'],
+        ['default_transaction_read_only', 'on'],
+        ['statement_timeout', '10000'],
+        ['TimeZone', 'UTC'],
+        ['DateStyle', 'ISO'],
+      ],
+    });
+  }
+}
+
+function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answer[]> {
+  return new Promise((resolve, reject) => {
+    let data = Buffer.alloc(0);
+    const answers: Answer[] = [];
+    const finish = (settle: () => void): void => {
+      socket.off('data', onData).off('error', onLost).off('close', onLost);
+      socket.pause();
+      settle();
+    };
+    const onLost = (): void => finish(() => reject(new Error('the connection was lost')));
+    const onData = (chunk: Buffer): void => {
+      data = Buffer.concat([data, chunk]);
+      if (data.length > largestAnswer) {
+        finish(() => reject(new Error('the answer is too large')));
+        return;
+      }
+      while (data.length >= headerBytes) {
+        const size = data.readInt32BE(1) + 1;
+        if (data.length < size) return;
+        const raw = data.subarray(0, size);
+        data = data.subarray(size);
+        const type = raw[0]!;
+        if (type === Backend.ReadyForQuery) {
+          finish(() => resolve(answers));
+          return;
+        }
+        answers.push({ type, raw });
+      }
+    };
+    if (socket.destroyed) {
+      reject(new Error('the connection was lost'));
+      return;
+    }
+    socket.on('data', onData).on('error', onLost).on('close', onLost);
+    socket.resume();
+    socket.write(messages);
+  });
+}

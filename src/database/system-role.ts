@@ -1,0 +1,34 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+/** May see `_hatidata_*` relations and the system catalogues; clients' reads of those run as this role. */
+export const systemRole = 'hatidata_system';
+
+/**
+ * Makes sure that the role exists, that we may become it, and that it sees what it should.
+ * The embedded server makes it at its start; elsewhere the control role needs CREATEROLE, or somebody makes it by hand.
+ */
+export async function prepareSystemRole(config: pg.ClientConfig, log: Logger): Promise<void> {
+  const client = new pg.Client({ ...config, application_name: 'hatidata start' });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ member: boolean }>(
+      `SELECT pg_catalog.pg_has_role(oid, 'MEMBER') AS member FROM pg_catalog.pg_roles WHERE rolname = $1`,
+      [systemRole],
+    );
+    if (rows.length === 0) await client.query(`CREATE ROLE ${systemRole} NOLOGIN`);
+    if (rows[0]?.member !== true) await client.query(`GRANT ${systemRole} TO CURRENT_USER`);
+    await client.query(`
+      GRANT USAGE ON SCHEMA _hatidata_keys TO ${systemRole};
+      GRANT SELECT ON ALL TABLES IN SCHEMA _hatidata_keys TO ${systemRole};`);
+    log.debug({ role: systemRole }, 'system role ready');
+  } catch (error) {
+    throw new Error(
+      `The control store has no role ${systemRole} that its login may use. As an administrator of that server run:` +
+        ` CREATE ROLE ${systemRole} NOLOGIN; GRANT ${systemRole} TO <the login of HATIDATA_CONTROL_DATABASE_URL>;`,
+      { cause: error },
+    );
+  } finally {
+    await client.end();
+  }
+}

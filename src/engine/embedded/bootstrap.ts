@@ -1,0 +1,134 @@
+/**
+ * What every start makes sure of inside the server: roles, databases, privileges, and the few names that legacy
+ * clients expect. All of it may be repeated: nothing changes when it is as it should be, and what a client changed
+ * about its own role (ALTER ROLE … SET, a password) is put right.
+ *
+ * This is the only code that connects as the superuser.
+ */
+import { Client } from 'pg';
+import { compatibilitySql } from './compatibility.ts';
+import { EmbeddedServerError } from './error.ts';
+import { functionPrivilegesSql } from './function-privileges.ts';
+import { matchesVerifier, scramVerifier } from './scram.ts';
+import { roleNames, type EmbeddedRole, type Secrets } from './secrets.ts';
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const databaseNames = { data: 'hatidata', control: 'hatidata_control' } as const;
+
+const { reader, writer, control } = roleNames;
+const clientRoles = ['reader', 'writer', 'control'] as const satisfies readonly EmbeddedRole[];
+
+export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<void> {
+  await asSuperuser(endpoint, 'postgres', secrets, async (client) => {
+    for (const role of clientRoles) await ensureRole(client, roleNames[role], secrets[role]);
+    await client.query(rolesSql);
+    await ensureDatabase(client, databaseNames.data, writer);
+    await ensureDatabase(client, databaseNames.control, control);
+    await client.query(databasesSql);
+  });
+  await asSuperuser(endpoint, databaseNames.data, secrets, async (client) => {
+    await client.query('BEGIN');
+    await client.query(schemasSql);
+    await client.query(compatibilitySql);
+    await client.query(functionPrivilegesSql);
+    await client.query('COMMIT');
+  });
+}
+
+const rolesSql = `
+  GRANT pg_read_all_data TO ${reader} WITH INHERIT TRUE, SET FALSE;
+  ALTER ROLE ${reader} SET default_transaction_read_only = on;
+`;
+
+const databasesSql = `
+  REVOKE ALL ON DATABASE postgres, template1, ${databaseNames.data}, ${databaseNames.control} FROM PUBLIC;
+  GRANT CONNECT ON DATABASE ${databaseNames.data} TO ${reader}, ${writer};
+  ALTER DATABASE ${databaseNames.data} SET search_path = main, public;
+`;
+
+const schemasSql = `
+  CREATE SCHEMA IF NOT EXISTS main AUTHORIZATION ${writer};
+  CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION pg_database_owner;
+`;
+
+async function ensureRole(client: Client, name: string, password: string): Promise<void> {
+  const { rows } = await client.query<{ rolpassword: string | null }>(
+    'SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1',
+    [name],
+  );
+  const verifier = rows[0]?.rolpassword ?? null;
+  if (rows.length === 0) await client.query(`CREATE ROLE ${name}`);
+  await client.query(
+    `ALTER ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
+       CONNECTION LIMIT -1 VALID UNTIL 'infinity'`,
+  );
+  if (!matchesVerifier(password, verifier)) {
+    await client.query(`ALTER ROLE ${name} PASSWORD '${scramVerifier(password)}'`);
+  }
+  // Settings that the role could give itself, for all databases and for one.
+  await client.query(`ALTER ROLE ${name} RESET ALL`);
+  for (const database of Object.values(databaseNames)) {
+    const { rowCount } = await client.query(
+      'SELECT FROM pg_catalog.pg_database WHERE datname = $1',
+      [database],
+    );
+    if (rowCount === 1) await client.query(`ALTER ROLE ${name} IN DATABASE ${database} RESET ALL`);
+  }
+}
+
+async function ensureDatabase(client: Client, name: string, owner: string): Promise<void> {
+  const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_database WHERE datname = $1', [
+    name,
+  ]);
+  if (rowCount === 0) await client.query(`CREATE DATABASE ${name} OWNER ${owner}`);
+  // Its owner can lock everybody out of a database; the next start lets them in again.
+  await client.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1`);
+}
+
+async function asSuperuser(
+  endpoint: Endpoint,
+  database: string,
+  secrets: Secrets,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  const client = new Client({
+    ...endpoint,
+    database,
+    user: roleNames.superuser,
+    password: secrets.superuser,
+    application_name: 'hatidata start',
+    // Given, so that pg does not look for them in the environment.
+    ssl: false,
+    options: '-c search_path=pg_catalog -c client_min_messages=warning',
+  });
+  // A connection that breaks is reported by the query that is running.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await work(client);
+  } catch (error) {
+    throw explainBootstrap(error);
+  } finally {
+    await client.end();
+  }
+}
+
+function explainBootstrap(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  switch (error.code) {
+    case '28P01':
+      return new EmbeddedServerError(
+        'The passwords in .hati/secrets.json are not those of the data. Bring back the file that belongs to them, or delete it and start again: new passwords will be made and set, the data stay.',
+      );
+    case '53100':
+      return new EmbeddedServerError(
+        'The disk that holds the database is full. Free some space and start again.',
+      );
+    default:
+      return error;
+  }
+}

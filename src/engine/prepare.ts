@@ -1,0 +1,194 @@
+/**
+ * `hati engine prepare`: makes the two roles that HatiData logs in with, in a PostgreSQL of the user's own.
+ *
+ * The writer may do what an application may: use and create objects in the user schemas, not administer the server.
+ * The reader may read. Everything can be repeated: what is there already is left as it is or put right, and passwords
+ * change only when asked for. Passwords travel as SCRAM verifiers, so that no server log ever holds one.
+ */
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { scramVerifier } from './embedded/scram.ts';
+
+export const preparedRoles = { reader: 'hatidata_reader', writer: 'hatidata_writer' } as const;
+
+export interface PrepareOptions {
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  /** Give both roles new passwords although they exist; whoever uses the old ones is locked out. */
+  readonly newPasswords: boolean;
+}
+
+export interface Preparation {
+  /** What was run, or would be, in order; passwords left out. */
+  readonly statements: readonly string[];
+  /** URLs for HatiData; undefined for a role whose password was left as it is. */
+  readonly urls: { readonly writer: string | undefined; readonly reader: string | undefined };
+  /** Sentences about what an administrator may want to do besides. */
+  readonly notes: readonly string[];
+}
+
+interface PlannedStatement {
+  readonly sql: string;
+  readonly shown?: string;
+}
+
+interface Plan {
+  readonly statements: readonly PlannedStatement[];
+  readonly passwords: ReadonlyMap<string, string>;
+  readonly notes: readonly string[];
+}
+
+/** @param url an administrator's: it may create roles and grant on the user schemas. */
+export async function prepareEngine(url: string, options: PrepareOptions): Promise<Preparation> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'hati engine prepare',
+    enableChannelBinding: true,
+    connectionTimeoutMillis: 10_000,
+    options: '-c search_path=pg_catalog',
+  });
+  await client.connect();
+  try {
+    const plan = await makePlan(client, options);
+    if (!options.dryRun) await run(client, plan.statements);
+    return {
+      statements: plan.statements.map(({ sql, shown }) => shown ?? sql),
+      urls: {
+        writer: roleUrl(url, preparedRoles.writer, plan.passwords),
+        reader: roleUrl(url, preparedRoles.reader, plan.passwords),
+      },
+      notes: plan.notes,
+    };
+  } finally {
+    await client.end();
+  }
+}
+
+async function run(client: pg.Client, statements: readonly PlannedStatement[]): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    for (const { sql } of statements) await client.query(sql);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+}
+
+async function makePlan(client: pg.Client, options: PrepareOptions): Promise<Plan> {
+  const facts = await readFacts(client);
+  const passwords = new Map<string, string>();
+  const statements: PlannedStatement[] = [];
+  for (const role of [preparedRoles.writer, preparedRoles.reader]) {
+    const exists = facts.roles.has(role);
+    const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
+    // PostgreSQL lets only a superuser name some of these, even to deny them; they are the default.
+    const named = facts.isSuperuser ? attributes : 'LOGIN NOCREATEDB NOCREATEROLE';
+    if (!exists || options.newPasswords) {
+      const password = randomBytes(24).toString('base64url');
+      passwords.set(role, password);
+      const start = `${exists ? 'ALTER' : 'CREATE'} ROLE ${role} ${named} PASSWORD`;
+      statements.push({ sql: `${start} '${scramVerifier(password)}'`, shown: `${start} '…'` });
+    } else {
+      statements.push({ sql: `ALTER ROLE ${role} ${named}` });
+    }
+  }
+  statements.push(...grants(facts).map((sql) => ({ sql })));
+  return { statements, passwords, notes: notes(facts) };
+}
+
+interface Facts {
+  readonly database: string;
+  readonly isSuperuser: boolean;
+  readonly roles: ReadonlySet<string>;
+  /** User schemas, quoted. */
+  readonly schemas: readonly string[];
+  readonly mayGrantReadAll: boolean;
+  /** Roles other than the writer that own tables, quoted. */
+  readonly owners: readonly string[];
+}
+
+async function readFacts(client: pg.Client): Promise<Facts> {
+  const { rows } = await client.query<{
+    database: string;
+    superuser: boolean;
+    roles: string[];
+    schemas: string[];
+    read_all: boolean;
+    owners: string[];
+  }>(
+    `SELECT quote_ident(current_database()) AS database,
+            r.rolsuper AS superuser,
+            ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1::text[])) AS roles,
+            ARRAY(SELECT quote_ident(nspname) FROM pg_namespace
+                   WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+                     AND has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ORDER BY 1) AS schemas,
+            r.rolsuper OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+                                   WHERE g.rolname = 'pg_read_all_data' AND m.member = r.oid AND m.admin_option)
+              AS read_all,
+            ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c
+                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'
+                     AND n.nspname <> 'information_schema'
+                     AND pg_get_userbyid(c.relowner) <> $2 ORDER BY 1) AS owners
+       FROM pg_roles r WHERE r.rolname = current_user`,
+    [Object.values(preparedRoles), preparedRoles.writer],
+  );
+  const row = rows[0]!;
+  return {
+    database: row.database,
+    isSuperuser: row.superuser,
+    roles: new Set(row.roles),
+    schemas: row.schemas,
+    mayGrantReadAll: row.read_all,
+    owners: row.owners,
+  };
+}
+
+function grants({ database, schemas, mayGrantReadAll }: Facts): string[] {
+  const { reader, writer } = preparedRoles;
+  return [
+    `ALTER ROLE ${reader} SET default_transaction_read_only = on`,
+    `GRANT CONNECT ON DATABASE ${database} TO ${reader}, ${writer}`,
+    `GRANT CREATE, TEMPORARY ON DATABASE ${database} TO ${writer}`,
+    ...(mayGrantReadAll ? [`GRANT pg_read_all_data TO ${reader}`] : []),
+    ...schemas.flatMap((schema) => [
+      `GRANT USAGE ON SCHEMA ${schema} TO ${reader}, ${writer}`,
+      `GRANT CREATE ON SCHEMA ${schema} TO ${writer}`,
+      `GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${reader}`,
+      `GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES ON ALL TABLES IN SCHEMA ${schema} TO ${writer}`,
+      `GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA ${schema} TO ${writer}`,
+      `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schema} TO ${reader}`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT SELECT ON TABLES TO ${reader}`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES ON TABLES TO ${writer}`,
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO ${writer}`,
+    ]),
+  ];
+}
+
+function notes({ owners, mayGrantReadAll }: Facts): string[] {
+  const { reader, writer } = preparedRoles;
+  const list: string[] = [];
+  if (owners.length > 0) {
+    list.push(
+      `Admin keys can change the data of existing tables, but ALTER and DROP stay with their owners (${owners.join(', ')}).` +
+        ` To let admin keys do that as well: GRANT ${owners[0]} TO ${writer}`,
+    );
+  }
+  if (!mayGrantReadAll) {
+    list.push(
+      `This login may not grant pg_read_all_data. Tables that admin keys create are readable for ${reader} after:` +
+        ` ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader}`,
+    );
+  }
+  return list;
+}
+
+function roleUrl(url: string, role: string, passwords: ReadonlyMap<string, string>): string | undefined {
+  const password = passwords.get(role);
+  if (password === undefined) return undefined;
+  const own = new URL(url);
+  own.username = role;
+  own.password = password;
+  return own.href;
+}

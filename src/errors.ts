@@ -1,0 +1,310 @@
+/**
+ * The one registry of everything that HatiData itself may say to a client.
+ *
+ * A client only ever sees the text of an entry here (with its `{placeholders}` filled in), or the engine's own
+ * bytes. Whatever else goes wrong becomes `internal` with a reference, and the details go to the log.
+ * `docs/errors.md` is compared with this table by a test, both ways.
+ */
+
+/** Which side caused it: the caller's request, a rule that refused it, us, the engine behind us, or the control store. */
+export type Blame = 'client' | 'policy' | 'proxy' | 'engine' | 'store';
+
+export interface ErrorDefinition {
+  /** Five characters, from PostgreSQL's appendix A. */
+  readonly sqlstate: string;
+  /** What a REST caller would get for the same fault. */
+  readonly http: number;
+  readonly blame: Blame;
+  /** Client text; `{name}` is replaced by the parameter of that name. */
+  readonly text: string;
+  /** The way out, where there is one that always applies. */
+  readonly hint?: string;
+}
+
+export const errorRegistry = {
+  invalid_api_key: {
+    sqlstate: '28P01',
+    http: 401,
+    blame: 'client',
+    text: 'Authentication failed: invalid API key',
+  },
+  tls_required: {
+    sqlstate: '28000',
+    http: 403,
+    blame: 'client',
+    text: 'this proxy accepts connections from other machines over TLS only',
+    hint: 'Connect with sslmode=require.',
+  },
+  readonly_scope: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: readonly scope cannot execute {verb}',
+  },
+  function_not_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: readonly scope cannot call function {function}',
+  },
+  relation_not_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: readonly scope cannot read {relation}',
+  },
+  setting_not_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: setting {setting} cannot be changed through HatiData',
+  },
+  setting_value_not_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: setting {setting} cannot be set to {value}',
+  },
+  never_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {verb} is not available through HatiData',
+  },
+  admin_only: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {what} needs the admin scope',
+  },
+  syntax_error: {
+    sqlstate: '42601',
+    http: 400,
+    blame: 'client',
+    text: '{message}',
+  },
+  invalid_utf8: {
+    sqlstate: '22021',
+    http: 400,
+    blame: 'client',
+    text: 'the statement is not valid UTF-8',
+    hint: 'HatiData reads and sends statements as UTF-8 only.',
+  },
+  statement_too_complex: {
+    sqlstate: '54001',
+    http: 400,
+    blame: 'client',
+    text: 'the statement is nested too deeply or is too large to be judged: {reason}',
+    hint: 'Pass large values as parameters, or split the statement.',
+  },
+  statement_too_long: {
+    sqlstate: '54000',
+    http: 400,
+    blame: 'client',
+    text: 'the statement has {bytes} bytes; the limit is {limit}',
+    hint: 'Raise limits.statement_bytes, or load data with COPY.',
+  },
+  parser_unavailable: {
+    sqlstate: '57P03',
+    http: 503,
+    blame: 'proxy',
+    text: 'the statement could not be judged in time, so it was not run; try again',
+  },
+  system_statement_shape: {
+    sqlstate: '0A000',
+    http: 400,
+    blame: 'client',
+    text: '{what} cannot be used in this way',
+  },
+  key_name_taken: {
+    sqlstate: '42710',
+    http: 409,
+    blame: 'client',
+    text: 'agent "{agent}" already has an active key',
+    hint: 'Use rotate_api_key to replace it, or revoke_api_key to end it.',
+  },
+  key_unknown: {
+    sqlstate: '42704',
+    http: 404,
+    blame: 'client',
+    text: 'agent "{agent}" has no active key',
+    hint: 'SELECT agent_id FROM _hatidata_keys.active_keys lists the agents that have one.',
+  },
+  scope_unknown: {
+    sqlstate: '22023',
+    http: 400,
+    blame: 'client',
+    text: 'unknown scope "{scope}"',
+    hint: 'The scopes are readonly and admin.',
+  },
+  agent_name_invalid: {
+    sqlstate: '22023',
+    http: 400,
+    blame: 'client',
+    text: 'the agent name must have 1 to 63 characters, none of them a control character',
+  },
+  argument_invalid: {
+    sqlstate: '22023',
+    http: 400,
+    blame: 'client',
+    text: '{message}',
+  },
+  prepared_statement_exists: {
+    sqlstate: '42P05',
+    http: 409,
+    blame: 'client',
+    text: 'prepared statement "{name}" already exists',
+  },
+  prepared_statement_unknown: {
+    sqlstate: '26000',
+    http: 400,
+    blame: 'client',
+    text: 'prepared statement "{name}" does not exist',
+  },
+  portal_exists: {
+    sqlstate: '42P03',
+    http: 409,
+    blame: 'client',
+    text: 'portal "{name}" already exists',
+  },
+  portal_unknown: {
+    sqlstate: '34000',
+    http: 400,
+    blame: 'client',
+    text: 'portal "{name}" does not exist',
+  },
+  transaction_aborted: {
+    sqlstate: '25P02',
+    http: 409,
+    blame: 'client',
+    text: 'current transaction is aborted, commands ignored until end of transaction block',
+  },
+  protocol_violation: {
+    sqlstate: '08P01',
+    http: 400,
+    blame: 'client',
+    text: 'protocol violation: {reason}',
+  },
+  message_too_long: {
+    sqlstate: '54000',
+    http: 413,
+    blame: 'client',
+    text: 'a message of {bytes} bytes is over the limit of {limit}',
+    hint: 'Raise limits.message_bytes.',
+  },
+  feature_not_supported: {
+    sqlstate: '0A000',
+    http: 400,
+    blame: 'client',
+    text: '{feature} is not supported by HatiData',
+  },
+  client_encoding_fixed: {
+    sqlstate: '0A000',
+    http: 400,
+    blame: 'client',
+    text: 'client_encoding must be UTF8, not {value}',
+    hint: 'HatiData reads statements as UTF-8 so that what it judges is what the engine runs.',
+  },
+  startup_parameter_refused: {
+    sqlstate: '42501',
+    http: 400,
+    blame: 'client',
+    text: 'startup parameter {parameter} cannot be set through HatiData',
+  },
+  startup_timeout: {
+    sqlstate: '08006',
+    http: 408,
+    blame: 'client',
+    text: 'the connection was not authenticated within {seconds} seconds',
+  },
+  too_many_logins: {
+    sqlstate: '53300',
+    http: 429,
+    blame: 'client',
+    text: 'too many logins from this address are waiting to be checked; try again shortly',
+  },
+  too_many_connections: {
+    sqlstate: '53300',
+    http: 503,
+    blame: 'proxy',
+    text: 'the proxy has reached its limit of {limit} connections',
+    hint: 'Raise limits.connections, or close idle connections.',
+  },
+  shutting_down: {
+    sqlstate: '57P01',
+    http: 503,
+    blame: 'proxy',
+    text: 'terminating connection: the proxy is shutting down',
+  },
+  engine_unreachable: {
+    sqlstate: '08006',
+    http: 503,
+    blame: 'engine',
+    text: 'the database engine cannot be reached: {reason}',
+  },
+  engine_lost: {
+    sqlstate: '08006',
+    http: 503,
+    blame: 'engine',
+    text: 'the connection to the database engine was lost; the statement in flight may or may not have taken effect',
+  },
+  engine_settings_unsafe: {
+    sqlstate: '08006',
+    http: 503,
+    blame: 'engine',
+    text: 'the database engine reported {parameter} = {value}; the session was ended because statements could no longer be judged',
+  },
+  store_unreachable: {
+    sqlstate: '57P03',
+    http: 503,
+    blame: 'store',
+    text: 'the control store cannot be reached, so nothing can be decided; try again shortly',
+  },
+  internal: {
+    sqlstate: 'XX000',
+    http: 500,
+    blame: 'proxy',
+    text: 'internal error; the log has the details under reference {reference}',
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+export interface HatiErrorOptions {
+  /** Values for the `{placeholders}` of the text. */
+  readonly params?: Readonly<Record<string, string | number>>;
+  /** Shown to the client as DETAIL. */
+  readonly detail?: string;
+  /** Overrides the registry's hint. */
+  readonly hint?: string;
+  /** 1-based character position in the statement, as in ErrorResponse field `P`. */
+  readonly position?: number;
+  /** For the log only. */
+  readonly cause?: unknown;
+}
+
+/** The only kind of error whose text may reach a client. */
+export class HatiError extends Error {
+  readonly code: ErrorCode;
+  readonly sqlstate: string;
+  readonly blame: Blame;
+  readonly detail: string | undefined;
+  readonly hint: string | undefined;
+  readonly position: number | undefined;
+
+  constructor(code: ErrorCode, options: HatiErrorOptions = {}) {
+    const definition: ErrorDefinition = errorRegistry[code];
+    super(fillIn(definition.text, options.params ?? {}), { cause: options.cause });
+    this.name = 'HatiError';
+    this.code = code;
+    this.sqlstate = definition.sqlstate;
+    this.blame = definition.blame;
+    this.detail = options.detail;
+    this.hint = options.hint ?? definition.hint;
+    this.position = options.position;
+  }
+}
+
+function fillIn(text: string, params: Readonly<Record<string, string | number>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}

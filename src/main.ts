@@ -1,0 +1,17 @@
+import { homedir } from 'node:os';
+import { runCommand } from './cli/program.ts';
+
+// A reader that has seen enough (`hati query … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCommand(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  home: homedir(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  self: { execPath: process.execPath, args: [...process.execArgv, import.meta.filename] },
+});

@@ -1,0 +1,48 @@
+import type { HatiError } from '../errors.ts';
+import type { UpstreamSession } from '../engine/upstream.ts';
+import { judgeSetting } from '../policy/settings.ts';
+import type { Principal } from '../ports.ts';
+
+/** NAMEDATALEN - 1: what PostgreSQL keeps of an application name. */
+const longestApplicationName = 63;
+
+/** The agent comes first, so that PostgreSQL's truncation never loses it. */
+export function engineApplicationName(agent: string, client: string | undefined): string {
+  const whole = client === undefined || client === '' ? `hati:${agent}` : `hati:${agent} ${client}`;
+  // PostgreSQL keeps printable ASCII only.
+  return whole.replace(/[^\x20-\x7e]/g, '?').slice(0, longestApplicationName);
+}
+
+export interface ClientSettings {
+  readonly applicationName: string | undefined;
+  /** Settings of the startup packet and its `options`, names lower case. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+}
+
+/** How a session with the engine begins for this principal, or why it can't. */
+export function engineSession(
+  principal: Principal,
+  client: ClientSettings,
+): UpstreamSession | HatiError {
+  for (const [name, value] of client.settings) {
+    const refusal = judgeSetting(principal.scope, {
+      operation: 'set',
+      name,
+      values: [value],
+      local: false,
+      target: 'session',
+    });
+    if (refusal !== undefined) return refusal;
+  }
+  return {
+    applicationName: engineApplicationName(principal.agent, client.applicationName),
+    // Ours come last and win. RESET and DISCARD return to them.
+    settings: [
+      ...client.settings.filter(([name]) => name !== 'client_encoding'),
+      ['standard_conforming_strings', 'on'],
+      ...(principal.scope === 'readonly' ? ([['default_transaction_read_only', 'on']] as const) : []),
+      ['hatidata.agent_id', principal.agent],
+      ['hatidata.scope', principal.scope],
+    ],
+  };
+}

@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net';
+import { HatiError } from '../errors.ts';
+import { FrontendFramer, type FrontendMessage } from '../wire/framing.ts';
+import { decodeStartupPacket, startupPacketLength, type StartupPacket } from '../wire/startup-packet.ts';
+
+/** Before a client is authenticated it has no business sending more than this in one message. */
+const largestMessage = 10_000;
+
+/** The client went away before it was authenticated: nobody is left to be told. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+/** Reads packets one by one while a connection is being set up. Between reads the socket is paused. */
+export class HandshakeReader {
+  private readonly socket: Socket;
+  private buffered: Buffer = Buffer.alloc(0);
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.pause();
+  }
+
+  /** Bytes behind the last packet that was read. */
+  get rest(): Buffer {
+    return this.buffered;
+  }
+
+  async startupPacket(): Promise<StartupPacket> {
+    for (;;) {
+      const length = startupPacketLength(this.buffered);
+      if (length !== undefined && this.buffered.length >= length) {
+        const packet = this.buffered.subarray(0, length);
+        this.buffered = this.buffered.subarray(length);
+        return decodeStartupPacket(packet);
+      }
+      await this.more();
+    }
+  }
+
+  async message(): Promise<FrontendMessage> {
+    for (;;) {
+      const framer = new FrontendFramer(() => largestMessage);
+      framer.push(this.buffered);
+      const message = framer.next();
+      if (message !== undefined) {
+        this.buffered = this.buffered.subarray(message.raw.length);
+        return message;
+      }
+      await this.more();
+    }
+  }
+
+  private async more(): Promise<void> {
+    const { socket } = this;
+    const chunk = await new Promise<Buffer>((resolve, reject) => {
+      const settle = (act: () => void) => (): void => {
+        socket.off('data', onData).off('close', onGone).off('end', onGone).off('error', onGone);
+        socket.pause();
+        act();
+      };
+      const onData = (data: Buffer): void => settle(() => resolve(data))();
+      const onGone = settle(() => reject(new ClientGone()));
+      socket.on('data', onData).once('close', onGone).once('end', onGone).once('error', onGone);
+      if (socket.destroyed || socket.readableEnded) onGone();
+      else socket.resume();
+    });
+    this.buffered = this.buffered.length === 0 ? chunk : Buffer.concat([this.buffered, chunk]);
+    if (this.buffered.length > largestMessage * 2) {
+      throw new HatiError('protocol_violation', { params: { reason: 'too many bytes before authentication' } });
+    }
+  }
+}

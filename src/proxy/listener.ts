@@ -1,0 +1,206 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { openUpstream } from '../engine/upstream.ts';
+import { HatiError } from '../errors.ts';
+import type { Scope } from '../policy/scope.ts';
+import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
+import {
+  authenticationOk,
+  backendKeyData,
+  errorResponse,
+  parameterStatus,
+  readyForQuery,
+} from '../wire/backend-messages.ts';
+import { authenticate, type AuthenticationParts } from './authenticate.ts';
+import { engineSession } from './engine-session.ts';
+import { ClientGone } from './handshake-reader.ts';
+import { LiveSessions } from './live-sessions.ts';
+import { peerOf } from './peer.ts';
+import type { PipelineParts } from './pipeline.ts';
+import { checkHandshakeParameters, Session } from './session.ts';
+import { readFirstWords, readPassword, type Startup } from './startup.ts';
+
+export interface ListenerParts {
+  /** How to log in to the engine for a scope. */
+  readonly engine: (scope: Scope) => pg.ClientConfig;
+  readonly authentication: AuthenticationParts;
+  readonly pipeline: PipelineParts;
+  readonly keyFunctions: KeyFunctions;
+  readonly systemRelations: SystemRelations;
+  readonly secureContext: SecureContext | undefined;
+  /** Other machines may connect without TLS. */
+  readonly allowCleartext: boolean;
+  readonly limits: {
+    readonly connections: number;
+    readonly messageBytes: number;
+    readonly startupSeconds: number;
+  };
+  readonly log: Logger;
+}
+
+const keepAliveMs = 60_000;
+
+/**
+ * Accepts clients: first words → password → who is it → a connection to the engine → Session.
+ * Everything before the Session has a deadline, and every way out of it tells the client why.
+ */
+export class Listener {
+  private readonly parts: ListenerParts;
+  private readonly sessions = new LiveSessions();
+  private readonly servers: Server[] = [];
+  /** Connections that are being set up. */
+  private readonly arriving = new Set<Socket>();
+
+  constructor(parts: ListenerParts) {
+    this.parts = parts;
+    parts.authentication.keys.onEnded((secretId) => {
+      void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
+    });
+  }
+
+  /** @param port 0 for any free port. Rejects with the system's error (EADDRINUSE …). */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+    server.on('connection', (socket) => void this.welcome(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    this.servers.push(server);
+    return server.address() as AddressInfo;
+  }
+
+  /** Stops accepting, tells every client and waits until all have gone. */
+  async close(): Promise<void> {
+    const closed = this.servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    for (const socket of this.arriving) socket.destroy();
+    await this.sessions.endAll(new HatiError('shutting_down'));
+    await Promise.all(closed);
+  }
+
+  private async welcome(socket: Socket): Promise<void> {
+    socket.on('error', () => undefined);
+    this.arriving.add(socket);
+    const { startupSeconds } = this.parts.limits;
+    let current = socket;
+    const deadline = setTimeout(() => {
+      farewell(current, new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
+    }, startupSeconds * 1_000);
+    try {
+      const words = await readFirstWords(socket, this.parts.secureContext);
+      if (words.kind === 'cancel') {
+        this.sessions.cancel(words.key);
+        socket.end();
+        return;
+      }
+      current = words.socket;
+      await this.admit(words);
+    } catch (error) {
+      if (!(error instanceof ClientGone)) farewell(current, this.asClientError(error));
+      else current.destroy();
+    } finally {
+      clearTimeout(deadline);
+      this.arriving.delete(socket);
+    }
+  }
+
+  private async admit(startup: Startup): Promise<void> {
+    const { limits, allowCleartext } = this.parts;
+    const peer = peerOf(startup.socket);
+    if (this.sessions.size >= limits.connections) {
+      throw new HatiError('too_many_connections', { params: { limit: limits.connections } });
+    }
+    if (!startup.encrypted && !peer.isLoopback && !allowCleartext) throw new HatiError('tls_required');
+    const password = await readPassword(startup);
+    const principal = await authenticate(
+      {
+        password,
+        peer,
+        claimedAgent: startup.parameters.get('hatidata_agent_id'),
+        applicationName: startup.applicationName,
+      },
+      this.parts.authentication,
+    );
+    await this.open(startup, principal, peer.address);
+  }
+
+  private async open(startup: Startup, principal: Principal, source: string): Promise<void> {
+    const { parts } = this;
+    const wanted = engineSession(principal, startup);
+    if (wanted instanceof HatiError) throw wanted;
+    const upstream = await openUpstream(parts.engine(principal.scope), wanted);
+    const { socket } = startup;
+    const cancelKey = this.sessions.newCancelKey(startup.cancelSecretBytes);
+    const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
+    try {
+      checkHandshakeParameters(upstream.parameters);
+      // The key may have ended while the engine was being asked.
+      if (!parts.authentication.keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
+      if (socket.destroyed) throw new ClientGone();
+    } catch (error) {
+      upstream.close();
+      throw error;
+    }
+    const session = new Session({
+      client: socket,
+      early: startup.reader.rest,
+      upstream,
+      principal,
+      pipeline: parts.pipeline,
+      own: {
+        keys: parts.keyFunctions,
+        relations: parts.systemRelations,
+        parameters: startup.parameters,
+        actor: { principal, source },
+      },
+      messageBytes: parts.limits.messageBytes,
+      log,
+      onClosed: () => {
+        this.sessions.remove(cancelKey);
+        log.debug('session ended');
+      },
+    });
+    this.sessions.add(cancelKey, session);
+    socket.write(
+      Buffer.concat([
+        authenticationOk,
+        ...[...upstream.parameters].map(([name, value]) => parameterStatus(name, value)),
+        backendKeyData(cancelKey.processId, cancelKey.secret),
+        readyForQuery('idle'),
+      ]),
+    );
+    session.start();
+    log.debug({ scope: principal.scope }, 'session began');
+  }
+
+  private asClientError(error: unknown): HatiError {
+    const { log } = this.parts;
+    if (error instanceof HatiError) {
+      const level = error.blame === 'client' || error.blame === 'policy' ? 'info' : 'error';
+      log[level]({ code: error.code, cause: error.cause }, 'connection refused');
+      return error;
+    }
+    const reference = crypto.randomUUID();
+    log.error({ err: error, reference }, 'a connection could not be set up');
+    return new HatiError('internal', { params: { reference } });
+  }
+}
+
+/** How long a client may take to read why it is sent away. */
+const farewellMs = 5_000;
+
+function farewell(socket: Socket, error: HatiError): void {
+  if (socket.writable) socket.end(errorResponse(error, 'FATAL'));
+  // Unread bytes would turn the close into a reset, and the client might never see the reason.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), farewellMs);
+  socket.once('close', () => clearTimeout(timer));
+  if (socket.destroyed) clearTimeout(timer);
+}

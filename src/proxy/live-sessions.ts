@@ -1,0 +1,64 @@
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import type { HatiError } from '../errors.ts';
+import type { SecretId } from '../ports.ts';
+
+/** What the registry needs of a session. */
+export interface LiveSession {
+  readonly secretId: SecretId | undefined;
+  /** Cancels what the session runs, if anything. */
+  cancel(): void;
+  /** Tells the client why and ends the session; resolves when both sides are closed. */
+  end(error: HatiError): Promise<void>;
+}
+
+/** What a client must present to cancel: the two values of BackendKeyData. */
+export interface CancelKey {
+  readonly processId: number;
+  readonly secret: Buffer;
+}
+
+const largestProcessId = 0x7fff_ffff;
+
+/** All sessions of this process, to be found by their cancel key and by their API key. */
+export class LiveSessions {
+  private readonly sessions = new Map<number, { session: LiveSession; secret: Buffer }>();
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** @param secretBytes 4 under protocol 3.0, 32 from 3.2 on. */
+  newCancelKey(secretBytes: 4 | 32): CancelKey {
+    for (;;) {
+      const processId = randomInt(1, largestProcessId);
+      if (!this.sessions.has(processId)) return { processId, secret: randomBytes(secretBytes) };
+    }
+  }
+
+  add(key: CancelKey, session: LiveSession): void {
+    this.sessions.set(key.processId, { session, secret: key.secret });
+  }
+
+  remove(key: CancelKey): void {
+    this.sessions.delete(key.processId);
+  }
+
+  cancel({ processId, secret }: CancelKey): void {
+    const entry = this.sessions.get(processId);
+    if (entry === undefined || entry.secret.length !== secret.length) return;
+    if (timingSafeEqual(entry.secret, secret)) entry.session.cancel();
+  }
+
+  async endBySecret(secretId: SecretId, error: HatiError): Promise<void> {
+    await this.endWhere((session) => session.secretId === secretId, error);
+  }
+
+  async endAll(error: HatiError): Promise<void> {
+    await this.endWhere(() => true, error);
+  }
+
+  private async endWhere(matches: (session: LiveSession) => boolean, error: HatiError): Promise<void> {
+    const sessions = [...this.sessions.values()].map((entry) => entry.session).filter(matches);
+    await Promise.all(sessions.map((session) => session.end(error)));
+  }
+}

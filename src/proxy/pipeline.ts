@@ -1,0 +1,80 @@
+import type { HatiError } from '../errors.ts';
+import type { KeyDirectory, Principal } from '../ports.ts';
+import type { StatementReader } from '../sql/reader.ts';
+import type { ClassifiedText, Statement } from '../sql/statement.ts';
+import { admit } from './steps/admit.ts';
+import { authorizeStep } from './steps/authorize.ts';
+import { identify } from './steps/identify.ts';
+import { read } from './steps/read.ts';
+import { route } from './steps/route.ts';
+
+/**
+ * The way of one statement text, from the client to a decision. Read this first.
+ *
+ * A step looks at the request and either lets it go on (`undefined`) or decides. Nothing happens between the steps,
+ * and none of them writes to a socket: the session carries the decision out.
+ */
+export const pipeline: readonly Step[] = [
+  admit, // is the key still alive?                          28P01
+  read, // parse and classify, every statement to the bottom  42601, 54001, 22021
+  authorizeStep, // may this scope do all of it?             42501
+  identify, // keep the agent's name on what the engine shows
+  route, // the engine's to run, or ours to answer           0A000
+];
+
+export type Step = (request: StatementRequest) => StepResult | Promise<StepResult>;
+export type StepResult = Decision | undefined;
+
+/** What the session shall do. */
+export type Decision =
+  /** Send it to the engine: `text` in place of the client's own where it is given. */
+  | { readonly action: 'forward'; readonly text: string | undefined }
+  | { readonly action: 'refuse'; readonly error: HatiError }
+  /** Ours to answer: every statement of the text has `system` set. */
+  | { readonly action: 'answer'; readonly statements: readonly Statement[] };
+
+export interface StatementRequest {
+  /** The bytes as sent, without the terminator. */
+  readonly text: Buffer;
+  readonly principal: Principal;
+  readonly parts: PipelineParts;
+  /** Set by `read`. */
+  classified: ClassifiedText | undefined;
+  /** What shall be sent in place of the client's text. */
+  replacement: string | undefined;
+}
+
+export interface PipelineParts {
+  readonly keys: Pick<KeyDirectory, 'isCurrent'>;
+  readonly reader: Pick<StatementReader, 'read'>;
+  /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */
+  readonly steps: readonly Step[];
+}
+
+/** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */
+export function decide(
+  text: Buffer,
+  principal: Principal,
+  parts: PipelineParts,
+): Decision | Promise<Decision> {
+  const request: StatementRequest = {
+    text,
+    principal,
+    parts,
+    classified: undefined,
+    replacement: undefined,
+  };
+  return runFrom(0, request);
+}
+
+function runFrom(first: number, request: StatementRequest): Decision | Promise<Decision> {
+  const { steps } = request.parts;
+  for (let at = first; at < steps.length; at += 1) {
+    const result = steps[at]!(request);
+    if (result instanceof Promise) {
+      return result.then((decision) => decision ?? runFrom(at + 1, request));
+    }
+    if (result !== undefined) return result;
+  }
+  return { action: 'forward', text: request.replacement };
+}

@@ -1,0 +1,139 @@
+import type { Socket } from 'node:net';
+import { TLSSocket, type SecureContext } from 'node:tls';
+import { HatiError } from '../errors.ts';
+import { authenticationCleartextPassword, negotiateProtocolVersion } from '../wire/backend-messages.ts';
+import { decodePassword } from '../wire/decode.ts';
+import { Frontend } from '../wire/protocol.ts';
+import { parseStartupOptions } from '../wire/startup-options.ts';
+import type { StartupMessage } from '../wire/startup-packet.ts';
+import { ClientGone, HandshakeReader } from './handshake-reader.ts';
+import type { CancelKey } from './live-sessions.ts';
+import { SessionParameters } from './session-parameters.ts';
+
+/**
+ * The client's side of a handshake, up to its password.
+ * Source: https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-START-UP
+ */
+
+export interface Startup {
+  readonly kind: 'startup';
+  /** The TLS socket where the client asked for TLS. */
+  readonly socket: Socket;
+  readonly reader: HandshakeReader;
+  readonly encrypted: boolean;
+  /** Our parameters; `applicationName` and `settings` are for the engine. */
+  readonly parameters: SessionParameters;
+  readonly applicationName: string | undefined;
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  /** BackendKeyData carries this many secret bytes. */
+  readonly cancelSecretBytes: 4 | 32;
+}
+
+export type FirstWords = Startup | { readonly kind: 'cancel'; readonly key: CancelKey };
+
+/** The newest minor version of protocol 3 that we speak. */
+const newestMinor = 2;
+
+/** Reads the packets before the password. Throws HatiError for what must be refused, ClientGone when nobody is left. */
+export async function readFirstWords(
+  connection: Socket,
+  secureContext: SecureContext | undefined,
+): Promise<FirstWords> {
+  let socket = connection;
+  let reader = new HandshakeReader(socket);
+  let encrypted = false;
+  let refusedGss = false;
+  for (;;) {
+    const packet = await reader.startupPacket();
+    switch (packet.kind) {
+      case 'cancel':
+        return { kind: 'cancel', key: packet };
+      case 'gssRequest':
+        if (refusedGss || encrypted) throw outOfOrder();
+        refusedGss = true;
+        socket.write('N');
+        break;
+      case 'sslRequest':
+        if (encrypted) throw outOfOrder();
+        if (secureContext === undefined) {
+          socket.write('N');
+          break;
+        }
+        // Bytes sent before the handshake could have been put there by somebody in between (CVE-2021-23214).
+        if (reader.rest.length > 0) throw outOfOrder();
+        socket.write('S');
+        socket = await upgrade(socket, secureContext);
+        reader = new HandshakeReader(socket);
+        encrypted = true;
+        break;
+      case 'startup':
+        return { ...readStartup(packet, socket), reader, encrypted };
+    }
+  }
+}
+
+/** Asks for the password and reads it. */
+export async function readPassword({ socket, reader }: Startup): Promise<string> {
+  socket.write(authenticationCleartextPassword);
+  const message = await reader.message();
+  if (message.type !== Frontend.Password) {
+    throw new HatiError('protocol_violation', { params: { reason: 'expected a password' } });
+  }
+  return decodePassword(message.body);
+}
+
+function upgrade(socket: Socket, secureContext: SecureContext): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
+    secure.once('secure', () => {
+      secure.off('error', reject);
+      resolve(secure);
+    });
+    secure.once('error', reject);
+    secure.once('close', () => reject(new ClientGone()));
+    // Failures after the handshake end in 'close'.
+    secure.on('error', () => undefined);
+  });
+}
+
+function readStartup(
+  { minor, parameters: given }: StartupMessage,
+  socket: Socket,
+): Omit<Startup, 'reader' | 'encrypted'> {
+  const unknownOptions = [...given.keys()].filter((name) => name.startsWith('_pq_.'));
+  if (minor > newestMinor || unknownOptions.length > 0) {
+    socket.write(negotiateProtocolVersion(Math.min(minor, newestMinor), unknownOptions));
+  }
+  if (isReplication(given.get('replication'))) {
+    throw new HatiError('feature_not_supported', { params: { feature: 'a replication connection' } });
+  }
+  const parameters = new SessionParameters();
+  const settings: [string, string][] = [];
+  let applicationName: string | undefined;
+  const all = [...parseStartupOptions(given.get('options') ?? ''), ...given];
+  for (const [name, value] of all) {
+    const own = SessionParameters.ownStartupName(name);
+    if (own !== undefined) parameters.set(own, value);
+    else if (name.toLowerCase() === 'application_name') applicationName = value;
+    else if (!notSettings.has(name) && !name.startsWith('_pq_.')) settings.push([name.toLowerCase(), value]);
+  }
+  return {
+    kind: 'startup',
+    socket,
+    parameters,
+    applicationName,
+    settings,
+    cancelSecretBytes: minor >= 2 ? 32 : 4,
+  };
+}
+
+/** Startup parameters that are not settings. The user and the database say nothing: the key decides both. */
+const notSettings: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication']);
+
+function isReplication(value: string | undefined): boolean {
+  return value !== undefined && !['false', 'off', 'no', '0', 'f', 'n'].includes(value.toLowerCase());
+}
+
+function outOfOrder(): HatiError {
+  return new HatiError('protocol_violation', { params: { reason: 'unexpected bytes before authentication' } });
+}

@@ -1,0 +1,27 @@
+import { HatiError } from '../../errors.ts';
+import type { ClassifiedText } from '../../sql/statement.ts';
+import type { StatementRequest, Step, StepResult } from '../pipeline.ts';
+
+/** Reads the text with PostgreSQL's grammar and classifies every statement in it. What can't be read is refused. */
+export const read: Step = (request) => {
+  try {
+    const result = request.parts.reader.read(request.text);
+    if (result instanceof Promise) {
+      return result.then((classified) => accept(request, classified), refuse);
+    }
+    return accept(request, result);
+  } catch (error) {
+    return refuse(error);
+  }
+};
+
+function accept(request: StatementRequest, classified: ClassifiedText): StepResult {
+  request.classified = classified;
+  request.replacement = classified.rewritten;
+  return undefined;
+}
+
+function refuse(error: unknown): StepResult {
+  if (error instanceof HatiError) return { action: 'refuse', error };
+  throw error;
+}

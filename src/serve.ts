@@ -1,0 +1,219 @@
+/** Joins everything into one running proxy. What starts here is stopped here, in the reverse order. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import type pg from 'pg';
+import type { Config } from './config.ts';
+import { LoginJournal } from './control/audit/login-journal.ts';
+import { StoreKeyDirectory } from './control/keys/directory.ts';
+import { KeyHasher } from './control/keys/hasher.ts';
+import { KeyService } from './control/keys/service.ts';
+import { KeyWatcher } from './control/keys/watcher.ts';
+import { SystemConnection } from './control/system/connection.ts';
+import { StoreSystemRelations } from './control/system/relations.ts';
+import { connectControlDatabase } from './database/connect.ts';
+import { migrate } from './database/migrate.ts';
+import { prepareSystemRole, systemRole } from './database/system-role.ts';
+import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
+import { checkEngineLogins, loginFor, type EngineLogins } from './engine/logins.ts';
+import { Listener } from './proxy/listener.ts';
+import { pipeline, type Step } from './proxy/pipeline.ts';
+import type { Logger } from './shared/log.ts';
+import { StatementReader } from './sql/reader.ts';
+
+export interface RunningProxy {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Where the embedded server keeps its data; undefined when everything is elsewhere. */
+  readonly dataDirectory: string | undefined;
+  /** Idempotent; resolves when nothing of it is left. */
+  stop(): Promise<void>;
+  /** Settles when the proxy ended, whoever asked for it. */
+  readonly stopped: Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly log: Logger;
+  readonly onProgress?: (message: string) => void;
+  /** The assembly of a test that takes the first lock out; the product has one pipeline. */
+  readonly steps?: readonly Step[];
+}
+
+const parserWorkers = 2;
+const parseDeadlineMs = 5_000;
+const cacheBytes = 32 * 1024 * 1024;
+
+export async function serve(config: Config, options: ServeOptions): Promise<RunningProxy> {
+  const { log, onProgress = () => undefined } = options;
+  const started = new Started();
+  try {
+    const embedded = await startEngine(config, options, started);
+    const logins = engineLogins(config, embedded);
+    const controlConfig = controlLogin(config, embedded);
+    if (config.engine.kind === 'url') await checkEngineLogins(logins, log);
+
+    onProgress('Preparing the control store');
+    await migrate(controlConfig, log);
+    await prepareSystemRole(controlConfig, log);
+    const control = connectControlDatabase(controlConfig, log);
+    started.add(() => control.close());
+
+    const hasher = new KeyHasher();
+    await hasher.start();
+    const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
+    const watcher = new KeyWatcher({ config: controlConfig, directory, log });
+    await watcher.start();
+    started.add(() => watcher.stop());
+    const loginJournal = new LoginJournal({ db: control.db, log });
+    started.add(async () => {
+      await directory.flushUses();
+      await loginJournal.flush();
+    });
+    const system = new SystemConnection(controlConfig, systemRole);
+    started.add(() => system.close());
+
+    const reader = new StatementReader({
+      cacheBytes,
+      statementBytes: config.limits.statementBytes,
+      workers: parserWorkers,
+      deadlineMs: parseDeadlineMs,
+    });
+    await reader.start();
+    started.add(() => reader.close());
+
+    const listener = new Listener({
+      engine: (scope) => loginFor(logins, scope),
+      authentication: {
+        keys: directory,
+        logins: loginJournal,
+        devMode: config.devMode,
+      },
+      pipeline: { keys: directory, reader, steps: options.steps ?? pipeline },
+      keyFunctions: new KeyService({
+        db: control.db,
+        hasher,
+        onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
+      }),
+      systemRelations: new StoreSystemRelations(system, () => directory.flushUses()),
+      secureContext: secureContext(config),
+      allowCleartext: config.allowCleartext,
+      limits: config.limits,
+      log,
+    });
+    started.add(() => listener.close());
+    const addresses = await listen(listener, config.listen);
+    log.info({ addresses, engine: config.engine.kind, devMode: config.devMode }, 'proxy running');
+    return {
+      addresses,
+      dataDirectory: embedded?.dataDirectory,
+      stop: () => started.stop(),
+      stopped: started.stopped,
+    };
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+}
+
+/** What has been started, in order. */
+class Started {
+  readonly stopped: Promise<void>;
+  private readonly stops: (() => Promise<void>)[] = [];
+  private resolveStopped!: () => void;
+  private stopping: Promise<void> | undefined;
+
+  constructor() {
+    this.stopped = new Promise((resolve) => {
+      this.resolveStopped = resolve;
+    });
+  }
+
+  add(stop: () => Promise<void>): void {
+    this.stops.push(stop);
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  private async stopAll(): Promise<void> {
+    try {
+      for (const stop of this.stops.toReversed()) await stop();
+    } finally {
+      this.resolveStopped();
+    }
+  }
+}
+
+async function startEngine(
+  config: Config,
+  { log, onProgress }: ServeOptions,
+  started: Started,
+): Promise<EmbeddedServer | undefined> {
+  const { engine } = config;
+  if (engine.kind === 'url' && config.controlDatabaseUrl !== undefined) return undefined;
+  const embedded = await startEmbeddedServer({
+    directory: config.directory,
+    log,
+    ...(engine.kind === 'embedded' && engine.user !== undefined ? { user: engine.user } : {}),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    onFailure: () => void started.stop(),
+  });
+  started.add(() => embedded.stop());
+  return embedded;
+}
+
+function engineLogins(config: Config, embedded: EmbeddedServer | undefined): EngineLogins {
+  const { engine } = config;
+  if (engine.kind === 'url') {
+    const writer = { connectionString: engine.url };
+    return {
+      writer,
+      reader: engine.readerUrl === undefined ? writer : { connectionString: engine.readerUrl },
+    };
+  }
+  return { reader: embeddedLogin(embedded!, 'reader'), writer: embeddedLogin(embedded!, 'writer') };
+}
+
+function controlLogin(config: Config, embedded: EmbeddedServer | undefined): pg.ClientConfig {
+  return config.controlDatabaseUrl === undefined
+    ? embeddedLogin(embedded!, 'control')
+    : { connectionString: config.controlDatabaseUrl };
+}
+
+/** `ssl` is given so that pg does not look for it in the environment. */
+function embeddedLogin(
+  embedded: EmbeddedServer,
+  role: Parameters<EmbeddedServer['connection']>[0],
+): pg.ClientConfig {
+  return { ...embedded.connection(role), ssl: false };
+}
+
+function secureContext(config: Config): ReturnType<typeof createSecureContext> | undefined {
+  if (config.tls === undefined) return undefined;
+  return createSecureContext({
+    cert: readFileSync(config.tls.certPath),
+    key: readFileSync(config.tls.keyPath),
+    minVersion: 'TLSv1.2',
+  });
+}
+
+/** `localhost` is both loopback addresses, because clients try either first; a machine without IPv6 has only one. */
+async function listen(
+  listener: Listener,
+  { host, port }: Config['listen'],
+): Promise<{ host: string; port: number }[]> {
+  if (host !== 'localhost') {
+    const bound = await listener.listen(host, port);
+    return [{ host, port: bound.port }];
+  }
+  const first = await listener.listen('127.0.0.1', port);
+  const addresses = [{ host: '127.0.0.1', port: first.port }];
+  try {
+    const second = await listener.listen('::1', first.port);
+    addresses.push({ host: '::1', port: second.port });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+  }
+  return addresses;
+}

@@ -1,0 +1,53 @@
+import type { Node, RawStmt } from '@pgsql/types';
+import { Findings } from './findings.ts';
+import { Source } from './source.ts';
+import type { Statement } from './statement.ts';
+import { isTemporarySchema } from './statement-rules.ts';
+import { systemCallsOfText, type WalkedStatement } from './system-call.ts';
+import { walk } from './walk.ts';
+
+/** The statements of a parsed text, described. Never throws: what is not understood is an act of class `unknown`. */
+export function classify(text: string, parsed: readonly RawStmt[]): readonly Statement[] {
+  const source = new Source(text);
+  const walked = parsed.map((raw) => walkStatement(raw));
+  const systemCalls = systemCallsOfText(walked);
+  return walked.map(({ node, findings }, index): Statement => {
+    const { acts, relations, functions, operators, settings, effects } = findings;
+    return {
+      text: textOf(source, parsed[index]),
+      node: Object.keys(node)[0] ?? 'unknown',
+      acts,
+      relations,
+      functions,
+      operators,
+      settings,
+      effects: [...effects],
+      system: systemCalls[index],
+    };
+  });
+}
+
+const nothing = {} as Node;
+
+function walkStatement(raw: RawStmt): WalkedStatement {
+  const findings = new Findings();
+  const node = raw.stmt ?? nothing;
+  walk(node, findings);
+  // A statement nobody can say anything of must not pass as one that does nothing.
+  if (findings.acts.length === 0)
+    findings.act({ class: 'unknown', verb: Object.keys(node)[0] ?? 'this statement' });
+  const definesTemporary =
+    findings.acts.some((act) => act.class === 'ddl') && [...findings.names].some(isTemporarySchema);
+  if (definesTemporary) findings.effects.add('temporaryTable');
+  return { node, findings };
+}
+
+function textOf(source: Source, raw: RawStmt | undefined): string {
+  const start = raw?.stmt_location ?? 0;
+  const whole = start === 0 && !raw?.stmt_len;
+  const text = whole
+    ? source.text
+    : source.slice(start, raw?.stmt_len ? start + raw.stmt_len : undefined);
+  // PostgreSQL's white space; trim() would also take characters that are part of an identifier there.
+  return text.replace(/^[ \t\n\r\f\v]+|[ \t\n\r\f\v]+$/g, '');
+}

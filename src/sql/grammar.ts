@@ -1,0 +1,145 @@
+import type { Node } from '@pgsql/types';
+import {
+  fieldSelection,
+  functionCall,
+  operatorExpression,
+  relation,
+  sortBy,
+  subLink,
+  tableSample,
+} from './expression-rules.ts';
+import type { Findings } from './findings.ts';
+import { ddlStatements } from './grammar-ddl.ts';
+import { neverParsed, parts } from './grammar-parts.ts';
+import * as rules from './statement-rules.ts';
+import type { Act } from './statement.ts';
+
+/**
+ * The total table over PostgreSQL's grammar: what each node means for a rule.
+ *
+ * Totality is proven three times: by the compiler (a node of `@pgsql/types` that no list names is a missing
+ * property), by a test that reads the declarations, and at run time, where a node outside of the table becomes an
+ * act of class `unknown`, which no scope may execute.
+ */
+
+export type NodeName = Node extends infer N ? (N extends unknown ? keyof N : never) : never;
+type NodeOf<Name extends NodeName> = Extract<Node, Record<Name, unknown>>[Name &
+  keyof Extract<Node, Record<Name, unknown>>];
+
+/** `parent` is the node around it; `undefined` for a statement itself. */
+type Describe<T> = (node: T, findings: Findings, parent: NodeName | undefined) => void;
+
+export type Rule<T = never> =
+  /** Only its children matter. */
+  | 'part'
+  /** Not to be met in what the parser returns. */
+  | 'unknown'
+  /** Always this act. */
+  | Act
+  | Describe<T>;
+
+type Listed =
+  | (typeof parts)[number]
+  | (typeof neverParsed)[number]
+  | (typeof ddlStatements)[number];
+
+const write = (verb: string): Act => ({ class: 'write', verb });
+const maintenance = (verb: string): Act => ({ class: 'maintenance', verb });
+const object = (verb: string): Act => ({ class: 'object', verb });
+const serverAccess = (verb: string): Act => ({ class: 'serverAccess', verb });
+const roles = (verb: string): Act => ({ class: 'roles', verb });
+
+const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Name>> } = {
+  // Reading and writing rows
+  SelectStmt: rules.select,
+  InsertStmt: write('INSERT'),
+  UpdateStmt: rules.update,
+  DeleteStmt: write('DELETE'),
+  MergeStmt: write('MERGE'),
+  CopyStmt: rules.copy,
+  ExplainStmt: rules.explain,
+  IntoClause: rules.into,
+  LockingClause: rules.lockingClause,
+  LockStmt: { class: 'lock', verb: 'LOCK TABLE' },
+
+  // Definitions that may be temporary
+  CreateStmt: (node, findings) => rules.create(node.relation, findings),
+  CreateTableAsStmt: rules.createTableAs,
+  CreateSeqStmt: (node, findings) => rules.create(node.sequence, findings),
+  ViewStmt: (node, findings) => rules.create(node.view, findings),
+  RenameStmt: rules.rename,
+
+  // Code nobody can read from outside
+  DoStmt: rules.routine('DO'),
+  CallStmt: rules.routine('CALL'),
+
+  // Maintenance
+  VacuumStmt: rules.vacuum,
+  ClusterStmt: maintenance('CLUSTER'),
+  CheckPointStmt: maintenance('CHECKPOINT'),
+
+  // Transactions
+  TransactionStmt: rules.transaction,
+  ConstraintsSetStmt: { class: 'transaction', verb: 'SET CONSTRAINTS' },
+
+  // Prepared statements and cursors; what they hold is walked like everything else
+  PrepareStmt: (_node, findings) => {
+    findings.act(object('PREPARE'));
+    findings.effects.add('preparedStatement');
+  },
+  ExecuteStmt: object('EXECUTE'),
+  DeallocateStmt: object('DEALLOCATE'),
+  DeclareCursorStmt: rules.declareCursor,
+  FetchStmt: (node, findings) => findings.act(object(node.ismove ? 'MOVE' : 'FETCH')),
+  ClosePortalStmt: object('CLOSE'),
+
+  // The session
+  VariableSetStmt: rules.variableSet,
+  VariableShowStmt: rules.variableShow,
+  DiscardStmt: rules.discard,
+  ListenStmt: (_node, findings) => {
+    findings.act({ class: 'listen', verb: 'LISTEN' });
+    findings.effects.add('listen');
+  },
+  UnlistenStmt: { class: 'listen', verb: 'UNLISTEN' },
+  NotifyStmt: { class: 'notify', verb: 'NOTIFY' },
+
+  // The engine's machine
+  LoadStmt: serverAccess('LOAD'),
+  AlterSystemStmt: serverAccess('ALTER SYSTEM'),
+  CreateTableSpaceStmt: serverAccess('CREATE TABLESPACE'),
+  AlterTableSpaceOptionsStmt: serverAccess('ALTER TABLESPACE'),
+  DropTableSpaceStmt: serverAccess('DROP TABLESPACE'),
+  AlterTableMoveAllStmt: serverAccess('ALTER … ALL IN TABLESPACE'),
+
+  // Roles
+  CreateRoleStmt: roles('CREATE ROLE'),
+  AlterRoleStmt: roles('ALTER ROLE'),
+  AlterRoleSetStmt: roles('ALTER ROLE'),
+  DropRoleStmt: roles('DROP ROLE'),
+  GrantRoleStmt: (node, findings) =>
+    findings.act(roles(node.is_grant ? 'GRANT of a role' : 'REVOKE of a role')),
+  DropOwnedStmt: roles('DROP OWNED'),
+  ReassignOwnedStmt: roles('REASSIGN OWNED'),
+
+  // Parts that tell something
+  FuncCall: functionCall,
+  A_Indirection: fieldSelection,
+  RangeTableSample: tableSample,
+  A_Expr: operatorExpression,
+  SubLink: subLink,
+  SortBy: sortBy,
+  RangeVar: relation,
+
+  // Wrappers
+  RawStmt: 'part',
+  ReturnStmt: 'part',
+};
+
+/** A Map: names come from the parser, and `constructor` is no node. */
+export const grammar: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ...Object.entries(described),
+  ...parts.map((name): [string, Rule] => [name, 'part']),
+  ...neverParsed.map((name): [string, Rule] => [name, 'unknown']),
+  ...ddlStatements.map((name): [string, Rule] => [name, rules.ddl]),
+]);

@@ -1,0 +1,28 @@
+import { parentPort } from 'node:worker_threads';
+import { HatiError } from '../errors.ts';
+import { analyse } from './analyse.ts';
+import { loadParser } from './parse.ts';
+import type { WorkerReply } from './parser-pool.ts';
+
+/**
+ * The worker thread: one text in, one reply out, finished classification and not the tree. It never answers after its
+ * parser broke; the pool ends it then.
+ */
+const port = parentPort;
+if (!port) throw new Error('parse-worker.ts runs as a worker thread');
+
+await loadParser();
+port.on('message', (text: string) => port.postMessage(replyTo(text)));
+port.postMessage({ kind: 'ready' } satisfies WorkerReply);
+
+function replyTo(text: string): WorkerReply {
+  try {
+    return { kind: 'classified', value: analyse(text) };
+  } catch (error) {
+    // Errors lose their class on the way to the other thread. Whatever is not ours (a stack overflow, a trap) says
+    // nothing that a client may read.
+    if (!(error instanceof HatiError)) return { kind: 'broken' };
+    const { code, message, detail, hint, position } = error;
+    return { kind: 'refused', code, message, detail, hint, position };
+  }
+}

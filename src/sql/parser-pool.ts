@@ -1,0 +1,156 @@
+import { HatiError, type ErrorCode } from '../errors.ts';
+import { ParserWorker, type WorkerOutcome } from './parser-worker-handle.ts';
+import type { ClassifiedText } from './statement.ts';
+
+/** What a worker says. */
+export type WorkerReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'classified'; readonly value: ClassifiedText }
+  | ({ readonly kind: 'refused' } & Refusal)
+  /** Its parser broke on this text. */
+  | { readonly kind: 'broken' };
+
+/** A `HatiError` on its way between threads. */
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly detail: string | undefined;
+  readonly hint: string | undefined;
+  readonly position: number | undefined;
+}
+
+export interface PoolOptions {
+  readonly workers: number;
+  /** For one text, from the moment a worker has it; also the longest wait for a worker. */
+  readonly deadlineMs: number;
+  /** Texts that wait for a worker may hold this much in all. */
+  readonly queueBytes: number;
+}
+
+interface Job {
+  readonly text: string;
+  readonly resolve: (text: ClassifiedText) => void;
+  readonly reject: (error: HatiError) => void;
+  readonly patience: NodeJS.Timeout;
+}
+
+/**
+ * Worker threads that read the texts which must not hold up the event loop. A worker whose parser broke, or that did
+ * not answer in time, is ended and replaced; only its own text is refused.
+ */
+export class ParserPool {
+  readonly #options: PoolOptions;
+  readonly #idle: ParserWorker[] = [];
+  readonly #all = new Set<ParserWorker>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #queue = new Set<Job>();
+  #queuedBytes = 0;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    for (let count = 0; count < this.#options.workers; count++) this.#addWorker();
+    await Promise.all([...this.#all].map((worker) => worker.ready));
+  }
+
+  read(text: string): Promise<ClassifiedText> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed || this.#queuedBytes + text.length > this.#options.queueBytes) {
+        reject(new HatiError('parser_unavailable'));
+        return;
+      }
+      const patience = setTimeout(() => {
+        this.#unqueue(job);
+        reject(new HatiError('parser_unavailable'));
+      }, this.#options.deadlineMs);
+      const job: Job = { text, resolve, reject, patience };
+      this.#queue.add(job);
+      this.#queuedBytes += text.length;
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const job of this.#queue) {
+      this.#unqueue(job);
+      job.reject(new HatiError('parser_unavailable'));
+    }
+    for (const worker of this.#all) this.#discard(worker);
+    await Promise.all(this.#ending);
+  }
+
+  #addWorker(): void {
+    const worker = new ParserWorker();
+    this.#all.add(worker);
+    this.#idle.push(worker);
+  }
+
+  #unqueue(job: Job): void {
+    clearTimeout(job.patience);
+    if (this.#queue.delete(job)) this.#queuedBytes -= job.text.length;
+  }
+
+  #next(): void {
+    const [job] = this.#queue;
+    const worker = job && this.#idle.shift();
+    if (!worker) return;
+    this.#unqueue(job);
+    void this.#run(worker, job);
+  }
+
+  /** Never rejects: every way it can end is an outcome. */
+  async #run(worker: ParserWorker, job: Job): Promise<void> {
+    const outcome = await worker
+      .run(job.text, this.#options.deadlineMs)
+      .catch((): WorkerOutcome => ({ kind: 'exited' }));
+    if (outcome.kind === 'classified' || outcome.kind === 'refused') this.#idle.push(worker);
+    else this.#replace(worker);
+    settle(job, outcome);
+    this.#next();
+  }
+
+  #replace(worker: ParserWorker): void {
+    this.#discard(worker);
+    if (!this.#closed) this.#addWorker();
+  }
+
+  #discard(worker: ParserWorker): void {
+    this.#all.delete(worker);
+    const ended = worker.stop().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
+
+function settle(job: Job, outcome: WorkerOutcome): void {
+  switch (outcome.kind) {
+    case 'classified':
+      job.resolve(outcome.value);
+      return;
+    case 'refused':
+      job.reject(revive(outcome));
+      return;
+    case 'timeout':
+      job.reject(tooComplex('reading it took too long'));
+      return;
+    default:
+      job.reject(tooComplex('the parser ran out of stack or memory'));
+  }
+}
+
+export function tooComplex(reason: string): HatiError {
+  return new HatiError('statement_too_complex', { params: { reason } });
+}
+
+/** The codes that analysis refuses with have the whole text as their one placeholder. */
+function revive({ code, message, detail, hint, position }: Refusal): HatiError {
+  return new HatiError(code, {
+    params: { message, reason: message },
+    ...(detail !== undefined && { detail }),
+    ...(hint !== undefined && { hint }),
+    ...(position !== undefined && { position }),
+  });
+}

@@ -1,0 +1,32 @@
+/** Names and strings as SQL text that means exactly them, whatever they hold. */
+
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Right with standard_conforming_strings on or off: a text with a backslash becomes an E-string. */
+export function quoteLiteral(value: string): string {
+  const quoted = `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+  return value.includes('\\') ? ` E${quoted}` : quoted;
+}
+
+const part = String.raw`(?:[A-Za-z_\u0080-\u{10FFFF}][\w$\u0080-\u{10FFFF}]*|"(?:[^"]|"")+")`;
+const path = new RegExp(`^(${part})(?:\\.(${part}))?$`, 'u');
+
+/**
+ * A table named in a string, quoted: `products`, `sales.orders` and `"My Table"` are read as SQL reads them; what is
+ * no such name (`my table`) is taken as one name, letter by letter.
+ */
+export function quoteRelationPath(spelt: string): string {
+  const match = path.exec(spelt);
+  if (!match) return quoteIdentifier(spelt);
+  return [match[1], match[2]]
+    .filter((name) => name !== undefined)
+    .map((name) => quoteIdentifier(fold(name)))
+    .join('.');
+}
+
+function fold(name: string): string {
+  if (name.startsWith('"')) return name.slice(1, -1).replaceAll('""', '"');
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

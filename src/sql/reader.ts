@@ -1,0 +1,109 @@
+import { LRUCache } from 'lru-cache';
+import { HatiError } from '../errors.ts';
+import { analyse } from './analyse.ts';
+import { complexityOf } from './complexity.ts';
+import { ParserBroken, loadParser } from './parse.ts';
+import { ParserPool, tooComplex } from './parser-pool.ts';
+import type { ClassifiedText } from './statement.ts';
+
+export interface ReaderOptions {
+  /** Bound of the cache, keys and values. */
+  readonly cacheBytes: number;
+  /** The longest text that is read at all. */
+  readonly statementBytes: number;
+  readonly workers: number;
+  /** For one text in a worker, and for its wait until one is free. */
+  readonly deadlineMs: number;
+}
+
+const queuedTexts = 16;
+
+/**
+ * Bytes of a Query or Parse message -> what is known of them.
+ *
+ * Small texts are read here and now, large ones by worker threads, known ones not at all: the cache is keyed by the
+ * bytes as they were sent, so two texts that differ in one byte never share a judgement. Refusals are not cached.
+ */
+export class StatementReader {
+  readonly #options: ReaderOptions;
+  readonly #cache: LRUCache<string, ClassifiedText>;
+  readonly #pool: ParserPool;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  /** False for good once this thread's parser broke. */
+  #inProcess = false;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#cache = new LRUCache({
+      maxSize: options.cacheBytes,
+      // One huge text must not empty the cache.
+      maxEntrySize: Math.ceil(options.cacheBytes / 16),
+      sizeCalculation: (value, key) => value.bytes + key.length,
+    });
+    const queueBytes = queuedTexts * options.statementBytes;
+    this.#pool = new ParserPool({
+      workers: options.workers,
+      deadlineMs: options.deadlineMs,
+      queueBytes,
+    });
+  }
+
+  /** Loads the parser here and in the workers. Must be awaited before the first `read`. */
+  async start(): Promise<void> {
+    await Promise.all([loadParser(), this.#pool.start()]);
+    this.#inProcess = true;
+  }
+
+  /** A value when it is known at once. Throws, or rejects with, `HatiError`. */
+  read(bytes: Buffer): ClassifiedText | Promise<ClassifiedText> {
+    const limit = this.#options.statementBytes;
+    if (bytes.length > limit)
+      throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
+    const key = bytes.latin1Slice();
+    const known = this.#cache.get(key);
+    if (known) return known;
+    const text = this.#decode(bytes);
+    const complexity = complexityOf(bytes);
+    if (complexity === 'hopeless')
+      throw tooComplex('too many operators or brackets in one expression');
+    if (complexity === 'small' && this.#inProcess) return this.#remember(key, this.#readHere(text));
+    return this.#pool.read(text).then((value) => this.#remember(key, value));
+  }
+
+  async close(): Promise<void> {
+    this.#cache.clear();
+    await this.#pool.close();
+  }
+
+  #readHere(text: string): ClassifiedText {
+    try {
+      return analyse(text);
+    } catch (error) {
+      if (error instanceof HatiError) throw error;
+      if (error instanceof ParserBroken || error instanceof RangeError) {
+        this.#inProcess = false;
+        throw tooComplex('the parser ran out of stack or memory');
+      }
+      throw error;
+    }
+  }
+
+  #remember(key: string, value: ClassifiedText): ClassifiedText {
+    this.#cache.set(key, value);
+    return value;
+  }
+
+  #decode(bytes: Buffer): string {
+    // The parser is C and stops at NUL; the engine would too, but neither may see only the beginning of a text.
+    if (bytes.includes(0)) {
+      throw new HatiError('protocol_violation', {
+        params: { reason: 'a statement holds a NUL byte' },
+      });
+    }
+    try {
+      return this.#decoder.decode(bytes);
+    } catch (error) {
+      throw new HatiError('invalid_utf8', { cause: error });
+    }
+  }
+}

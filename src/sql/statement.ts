@@ -1,0 +1,159 @@
+/**
+ * What HatiData knows of a statement after reading it: the output of `classify`, the input of every rule.
+ *
+ * A statement is described by the *acts* found anywhere in its tree. A rule never looks at the tree again, and a
+ * kind of act without a rule does not compile (`policy/authorize.ts` is a total table over `Act['class']`).
+ */
+
+/** One thing the statement does. `verb` is the word a refusal names, upper case: INSERT, DDL, COPY, LOCK TABLE … */
+export interface Act {
+  readonly class: ActClass;
+  readonly verb: string;
+}
+
+export type ActClass =
+  /** SELECT, VALUES, TABLE, plain EXPLAIN of a read, COPY (query) TO STDOUT. */
+  | 'read'
+  /** INSERT, UPDATE, DELETE, MERGE, COPY … FROM STDIN, also inside a CTE, EXPLAIN ANALYZE, PREPARE or cursor. */
+  | 'write'
+  /** CREATE, ALTER, DROP, TRUNCATE, GRANT, REVOKE, COMMENT, SECURITY LABEL, REINDEX, REFRESH, SELECT INTO … */
+  | 'ddl'
+  /** SELECT … FOR UPDATE and its kin, LOCK TABLE. */
+  | 'lock'
+  /** DO and CALL: code that nobody can read from outside. */
+  | 'routine'
+  /** VACUUM, ANALYZE, CLUSTER, CHECKPOINT. */
+  | 'maintenance'
+  /** BEGIN, COMMIT, ROLLBACK, SAVEPOINT …, SET TRANSACTION: all forms that grant nothing. */
+  | 'transaction'
+  /** BEGIN READ WRITE, SET TRANSACTION READ WRITE, SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE. */
+  | 'transactionReadWrite'
+  /** PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED. */
+  | 'twoPhase'
+  /** PREPARE, EXECUTE, DEALLOCATE, DECLARE, FETCH, MOVE, CLOSE; what they hold is judged as acts of its own. */
+  | 'object'
+  /** SHOW, SET, RESET of one setting; judged by name and value, see `SettingChange`. */
+  | 'setting'
+  /** RESET ALL, DISCARD. */
+  | 'reset'
+  /** SET ROLE, SET SESSION AUTHORIZATION, RESET ROLE. */
+  | 'identity'
+  /** UNLISTEN, LISTEN. */
+  | 'listen'
+  /** NOTIFY. */
+  | 'notify'
+  /** COPY to or from a file or program of the server, ALTER SYSTEM, LOAD: the engine's own machine. */
+  | 'serverAccess'
+  /** CREATE/ALTER/DROP ROLE and whatever else would change the roles we log in with. */
+  | 'roles'
+  /** A node that the table of the grammar does not know. */
+  | 'unknown';
+
+/** A relation as it was spelt, names of CTEs left out. System names are resolved later. */
+export interface RelationRef {
+  readonly schema: string | undefined;
+  readonly name: string;
+  /** Byte offset in the text. */
+  readonly location: number;
+}
+
+/**
+ * A function as it was spelt.
+ *
+ * `notation: 'field'` is `(expression).name`: the grammar calls it a field, but PostgreSQL runs a function of that
+ * name when the expression has no such field, also on plain values: `('/'::text).pg_ls_dir` lists a directory.
+ */
+export interface FunctionRef {
+  readonly schema: string | undefined;
+  readonly name: string;
+  readonly notation: 'call' | 'field';
+  readonly location: number;
+  /** Each argument that is a plain string, integer or boolean constant, as text; undefined for anything else. */
+  readonly constants: readonly (string | undefined)[];
+}
+
+/** An operator as it was spelt; it resolves to a function too. */
+export interface OperatorRef {
+  readonly schema: string | undefined;
+  readonly name: string;
+}
+
+/** SET, RESET, SHOW of a setting, as a statement, as `set_config(...)`, or as `ALTER … SET` / `CREATE FUNCTION … SET`. */
+export interface SettingChange {
+  readonly operation: 'set' | 'reset' | 'show';
+  /** Lower case; `undefined` when it is computed and so cannot be judged. */
+  readonly name: string | undefined;
+  /** The values as text; `undefined` when they are computed; empty for RESET, SHOW and SET … TO DEFAULT. */
+  readonly values: readonly string[] | undefined;
+  /** SET LOCAL, or `set_config(…, true)`. */
+  readonly local: boolean;
+  /** Where it takes effect: this session, or stored with a role, database or function. */
+  readonly target: 'session' | 'stored';
+}
+
+/** What the statement leaves behind in the engine's session, so that sharing connections knows when it must pin. */
+export type SessionEffect =
+  | 'setting'
+  | 'temporaryTable'
+  | 'preparedStatement'
+  | 'cursorWithHold'
+  | 'cursor'
+  | 'listen'
+  | 'advisoryLock'
+  /** DO and CALL: they may have done any of these. So may a function that `policy/functions.ts` does not know. */
+  | 'opaque';
+
+export interface Statement {
+  /** The statement's own text, without its semicolon. */
+  readonly text: string;
+  /** The grammar's name of the top node, for the log and the record: SelectStmt, InsertStmt … */
+  readonly node: string;
+  readonly acts: readonly Act[];
+  readonly relations: readonly RelationRef[];
+  readonly functions: readonly FunctionRef[];
+  readonly operators: readonly OperatorRef[];
+  readonly settings: readonly SettingChange[];
+  readonly effects: readonly SessionEffect[];
+  /** Set when the statement is one of ours to answer; see `system-call.ts`. */
+  readonly system: SystemCall | undefined;
+}
+
+/** An argument of one of our own functions: a constant, or the parameter `$number`. */
+export type CallArgument = { readonly value: string | null } | { readonly parameter: number };
+
+/** A statement that HatiData answers itself. */
+export type SystemCall =
+  /** `SELECT create_api_key(…)` and its siblings, alone in their statement. */
+  | {
+      readonly kind: 'keyFunction';
+      readonly name: KeyFunctionName;
+      /** Label of the one result column. */
+      readonly column: string;
+      readonly args: readonly CallArgument[];
+    }
+  /** A read over `_hatidata_*` relations and nothing else but the system catalogues. */
+  | { readonly kind: 'systemRead' }
+  /** SET, RESET or SHOW of a `hatidata*` parameter. */
+  | { readonly kind: 'sessionParameter'; readonly change: SettingChange }
+  /** It names one of our functions or relations in a way that we do not answer. */
+  | {
+      readonly kind: 'misused';
+      readonly what: string;
+      readonly hint: string;
+      readonly adminOnly: boolean;
+    };
+
+export const keyFunctionNames = ['create_api_key', 'rotate_api_key', 'revoke_api_key'] as const;
+export type KeyFunctionName = (typeof keyFunctionNames)[number];
+
+/** Everything that is known of one text (a simple Query may hold several statements, or none). */
+export interface ClassifiedText {
+  readonly statements: readonly Statement[];
+  /**
+   * What must be sent to the engine in place of the caller's text, when one of our table functions was expanded
+   * (`hatidata_context`, `hatidata_rag_context`). It has been parsed and classified again; `statements` describe it.
+   */
+  readonly rewritten: string | undefined;
+  /** Rough memory of this value, for the bounded cache. */
+  readonly bytes: number;
+}

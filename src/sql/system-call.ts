@@ -1,0 +1,118 @@
+import type { Node } from '@pgsql/types';
+import type { Findings } from './findings.ts';
+import { keyFunctionCall, keyFunctionForms } from './key-function.ts';
+import {
+  keyFunctionNames,
+  type FunctionRef,
+  type KeyFunctionName,
+  type SystemCall,
+} from './statement.ts';
+
+/**
+ * Which statements are ours to answer: the key functions, reads over `_hatidata_keys`, and the `hatidata*` session
+ * parameters. Anything else that names them is `misused`: it is refused with the form that works, and never sent on.
+ */
+
+/** Clients make schemas named `_hatidata_…_local` of their own; only this one is ours. */
+export const keySchema = '_hatidata_keys';
+const sessionPrefix = 'hatidata';
+
+export interface WalkedStatement {
+  readonly node: Node;
+  readonly findings: Findings;
+}
+
+/** One entry a statement, `undefined` for those that the engine answers. */
+export function systemCallsOfText(
+  statements: readonly WalkedStatement[],
+): readonly (SystemCall | undefined)[] {
+  const calls = statements.map(systemCall);
+  const kinds = new Set(calls.map((call) => call?.kind));
+  const answeredInTurn = [...kinds].every(
+    (kind) => kind === 'keyFunction' || kind === 'sessionParameter',
+  );
+  if (calls.length <= 1 || answeredInTurn) return calls;
+  return calls.map((call) =>
+    call === undefined || call.kind === 'misused' ? call : notAlone(call),
+  );
+}
+
+function notAlone(call: SystemCall): SystemCall {
+  const hint = 'Send it as a statement of its own, not in one text with other statements.';
+  const what =
+    call.kind === 'keyFunction'
+      ? call.name
+      : call.kind === 'systemRead'
+        ? keySchema
+        : 'a hatidata parameter';
+  return { kind: 'misused', what, hint, adminOnly: call.kind !== 'sessionParameter' };
+}
+
+function systemCall({ node, findings }: WalkedStatement): SystemCall | undefined {
+  const keyFunction = findings.functions.find(isKeyFunction);
+  if (keyFunction) {
+    const call = keyFunctionCall(node);
+    if (call && findings.functions.length === 1) return call;
+    return {
+      kind: 'misused',
+      what: keyFunction.name,
+      hint: keyFunctionForms[keyFunction.name],
+      adminOnly: true,
+    };
+  }
+  return keyRelationUse(node, findings) ?? sessionParameter(node, findings);
+}
+
+function isKeyFunction(ref: FunctionRef): ref is FunctionRef & { name: KeyFunctionName } {
+  const names: readonly string[] = keyFunctionNames;
+  return ref.notation === 'call' && ref.schema === undefined && names.includes(ref.name);
+}
+
+function keyRelationUse(node: Node, findings: Findings): SystemCall | undefined {
+  const ours = findings.relations.some((relation) => relation.schema === keySchema);
+  const isRead =
+    'SelectStmt' in node &&
+    findings.acts.every((act) => act.class === 'read') &&
+    !findings.settings.length;
+  if (ours && isRead) {
+    const others = findings.relations.filter((relation) => !isSystemRelation(relation));
+    if (others.length === 0) return { kind: 'systemRead' };
+    return misusedRelation(
+      'It can be joined with the system catalogues only; read it in a query of its own.',
+    );
+  }
+  const reads = findings.acts.every((act) => act.class === 'read');
+  // DROP, COMMENT and their like hold names as plain strings; in a read such a string is a column's qualifier.
+  const mentioned = ours || (!reads && (findings.names.has(keySchema) || createsKeySchema(node)));
+  if (!mentioned) return undefined;
+  return misusedRelation(
+    'Only a SELECT reads it, as a statement of its own: SELECT * FROM _hatidata_keys.active_keys.',
+  );
+}
+
+function misusedRelation(hint: string): SystemCall {
+  return { kind: 'misused', what: keySchema, hint, adminOnly: true };
+}
+
+function createsKeySchema(node: Node): boolean {
+  if ('CreateSchemaStmt' in node) return node.CreateSchemaStmt.schemaname === keySchema;
+  return (
+    'RenameStmt' in node &&
+    (node.RenameStmt.newname === keySchema || node.RenameStmt.subname === keySchema)
+  );
+}
+
+function isSystemRelation({ schema, name }: { schema: string | undefined; name: string }): boolean {
+  if (schema === undefined) return name.startsWith('pg_');
+  return schema === keySchema || schema === 'pg_catalog' || schema === 'information_schema';
+}
+
+function sessionParameter(node: Node, findings: Findings): SystemCall | undefined {
+  const [change, ...more] = findings.settings;
+  const isStatement = 'VariableSetStmt' in node || 'VariableShowStmt' in node;
+  if (!change || more.length > 0 || !isStatement || !change.name?.startsWith(sessionPrefix))
+    return undefined;
+  if (change.values !== undefined) return { kind: 'sessionParameter', change };
+  const hint = `Give it a constant: SET ${change.name} = 'value'.`;
+  return { kind: 'misused', what: change.name, hint, adminOnly: false };
+}

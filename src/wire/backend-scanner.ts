@@ -1,0 +1,86 @@
+import { Backend, headerBytes } from './protocol.ts';
+
+/**
+ * Follows the engine's byte stream at message boundaries without decoding rows.
+ *
+ * Chunks are handed on as they arrived. Only the few message types whose content decides something are kept until
+ * they are whole; of all others the header is looked at and the body is counted down.
+ */
+export interface BackendListener {
+  /** A message whose body is not needed begins. Not called for DataRow and CopyData. */
+  onHeader(type: number): void;
+  /**
+   * A message of an inspected type is whole.
+   * @returns what the client shall get in its place; `undefined` passes it on as it is.
+   */
+  onMessage(type: number, body: Buffer): Buffer | undefined;
+}
+
+const inspected: ReadonlySet<number> = new Set([
+  Backend.ErrorResponse,
+  Backend.ParameterStatus,
+  Backend.ReadyForQuery,
+]);
+
+/** An error of the engine larger than this ends the session: nothing honest is that long. */
+const largestInspectedMessage = 64 * 1024 * 1024;
+
+export class BackendScanner {
+  private readonly listener: BackendListener;
+  /** Bytes of a passed-on body that are still to come. */
+  private remaining = 0;
+  /** The start of a header or inspected message that is not whole yet. */
+  private held: Buffer | undefined;
+
+  constructor(listener: BackendListener) {
+    this.listener = listener;
+  }
+
+  /** True where the stream stands between two messages: only there may a message of our own be put in. */
+  get atBoundary(): boolean {
+    return this.remaining === 0;
+  }
+
+  /** Gives away the bytes of a message that is not whole yet. */
+  takeHeld(): Buffer {
+    const held = this.held ?? Buffer.alloc(0);
+    this.held = undefined;
+    return held;
+  }
+
+  /** @returns the pieces to write to the client, in order. Throws on a length that can't be. */
+  push(chunk: Buffer): Buffer[] {
+    const data = this.held === undefined ? chunk : Buffer.concat([this.held, chunk]);
+    this.held = undefined;
+    const out: Buffer[] = [];
+    let from = 0;
+    let at = Math.min(this.remaining, data.length);
+    this.remaining -= at;
+    while (at < data.length) {
+      if (data.length - at < headerBytes) break;
+      const type = data[at]!;
+      const size = data.readInt32BE(at + 1) + 1;
+      if (size < headerBytes) throw new Error(`the engine sent a message of length ${size - 1}`);
+      if (inspected.has(type)) {
+        if (size > largestInspectedMessage) throw new Error('the engine sent an oversized message');
+        if (data.length - at < size) break;
+        const body = data.subarray(at + headerBytes, at + size);
+        const replacement = this.listener.onMessage(type, body);
+        if (replacement !== undefined) {
+          if (at > from) out.push(data.subarray(from, at));
+          if (replacement.length > 0) out.push(replacement);
+          from = at + size;
+        }
+        at += size;
+      } else {
+        if (type !== Backend.DataRow && type !== Backend.CopyData) this.listener.onHeader(type);
+        const available = Math.min(size, data.length - at);
+        this.remaining = size - available;
+        at += available;
+      }
+    }
+    if (at < data.length) this.held = data.subarray(at);
+    if (at > from) out.push(data.subarray(from, at));
+    return out;
+  }
+}

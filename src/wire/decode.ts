@@ -1,0 +1,156 @@
+import { HatiError } from '../errors.ts';
+import type { ParseMessage } from './frontend-messages.ts';
+
+/** Reads the bodies of the client's messages. Every count is checked against the bytes that are left. */
+
+function malformed(message: string): HatiError {
+  return new HatiError('protocol_violation', { params: { reason: `malformed ${message} message` } });
+}
+
+class BodyReader {
+  private readonly body: Buffer;
+  private readonly message: string;
+  private at = 0;
+
+  constructor(body: Buffer, message: string) {
+    this.body = body;
+    this.message = message;
+  }
+
+  cstringBytes(): Buffer {
+    const end = this.body.indexOf(0, this.at);
+    if (end < 0) throw malformed(this.message);
+    const value = this.body.subarray(this.at, end);
+    this.at = end + 1;
+    return value;
+  }
+
+  cstring(): string {
+    return this.cstringBytes().toString('utf8');
+  }
+
+  byte(): number {
+    return this.take(1)[0]!;
+  }
+
+  int16(): number {
+    return this.take(2).readInt16BE();
+  }
+
+  /** A 16-bit count: PostgreSQL reads it without a sign, so that 65,535 parameters are legal. */
+  count(): number {
+    return this.take(2).readUInt16BE();
+  }
+
+  int32(): number {
+    return this.take(4).readInt32BE();
+  }
+
+  take(length: number): Buffer {
+    if (length < 0 || this.at + length > this.body.length) throw malformed(this.message);
+    const value = this.body.subarray(this.at, this.at + length);
+    this.at += length;
+    return value;
+  }
+
+  end(): void {
+    if (this.at !== this.body.length) throw malformed(this.message);
+  }
+}
+
+/** The statement text of a Query, as the bytes that were sent. */
+export function decodeQuery(body: Buffer): Buffer {
+  const reader = new BodyReader(body, 'Query');
+  const text = reader.cstringBytes();
+  reader.end();
+  return text;
+}
+
+export interface DecodedParse extends Omit<ParseMessage, 'text'> {
+  readonly textBytes: Buffer;
+}
+
+export function decodeParse(body: Buffer): DecodedParse {
+  const reader = new BodyReader(body, 'Parse');
+  const name = reader.cstring();
+  const textBytes = reader.cstringBytes();
+  const parameterTypes: number[] = [];
+  for (let left = reader.count(); left > 0; left -= 1) parameterTypes.push(reader.int32());
+  reader.end();
+  return { name, textBytes, parameterTypes };
+}
+
+export interface BindNames {
+  readonly portal: string;
+  readonly statement: string;
+}
+
+export function decodeBindNames(body: Buffer): BindNames {
+  const reader = new BodyReader(body, 'Bind');
+  return { portal: reader.cstring(), statement: reader.cstring() };
+}
+
+export interface DecodedBind extends BindNames {
+  readonly parameterFormats: readonly number[];
+  readonly parameters: readonly (Buffer | null)[];
+  readonly resultFormats: readonly number[];
+}
+
+export function decodeBind(body: Buffer): DecodedBind {
+  const reader = new BodyReader(body, 'Bind');
+  const portal = reader.cstring();
+  const statement = reader.cstring();
+  const parameterFormats = readInt16s(reader);
+  const parameters: (Buffer | null)[] = [];
+  for (let left = reader.count(); left > 0; left -= 1) {
+    const length = reader.int32();
+    parameters.push(length === -1 ? null : reader.take(length));
+  }
+  const resultFormats = readInt16s(reader);
+  reader.end();
+  return { portal, statement, parameterFormats, parameters, resultFormats };
+}
+
+function readInt16s(reader: BodyReader): number[] {
+  const values: number[] = [];
+  for (let left = reader.count(); left > 0; left -= 1) values.push(reader.int16());
+  return values;
+}
+
+/** What Describe and Close name: a prepared statement or a portal. */
+export interface ObjectName {
+  readonly kind: 'statement' | 'portal';
+  readonly name: string;
+}
+
+export function decodeObjectName(body: Buffer, message: 'Describe' | 'Close'): ObjectName {
+  const reader = new BodyReader(body, message);
+  const kind = reader.byte();
+  const name = reader.cstring();
+  reader.end();
+  if (kind === 0x53) return { kind: 'statement', name };
+  if (kind === 0x50) return { kind: 'portal', name };
+  throw malformed(message);
+}
+
+export interface DecodedExecute {
+  readonly portal: string;
+  /** Rows to return at the most; 0 means all. */
+  readonly maxRows: number;
+}
+
+export function decodeExecute(body: Buffer): DecodedExecute {
+  const reader = new BodyReader(body, 'Execute');
+  const portal = reader.cstring();
+  const maxRows = Math.max(0, reader.int32());
+  reader.end();
+  return { portal, maxRows };
+}
+
+/** The password of a PasswordMessage. */
+export function decodePassword(body: Buffer): string {
+  const reader = new BodyReader(body, 'Password');
+  const password = reader.cstring();
+  reader.end();
+  return password;
+}

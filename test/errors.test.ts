@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { beginMarker, endMarker, errorRows } from '../scripts/errors-table.ts';
+import { errorRegistry, HatiError } from '../src/errors.ts';
+import type { ErrorCode, ErrorDefinition } from '../src/errors.ts';
+
+const page = readFileSync(resolve(import.meta.dirname, '../docs/errors.md'), 'utf8');
+const entries = Object.entries<ErrorDefinition>(errorRegistry);
+
+describe('docs/errors.md (npm run docs writes it)', () => {
+  const documented = page
+    .slice(page.indexOf(beginMarker), page.indexOf(endMarker))
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+
+  test('has a row for every error of the registry', () => {
+    expect(errorRows().filter((row) => !documented.includes(row))).toEqual([]);
+  });
+
+  test('has no row for anything else', () => {
+    expect(documented.filter((row) => !errorRows().includes(row))).toEqual([]);
+    expect(documented.length).toBeGreaterThan(20);
+  });
+});
+
+describe('the registry', () => {
+  test.each(entries)('%s has a SQLSTATE, a status and a text in one line', (_code, definition) => {
+    expect(definition.sqlstate).toMatch(/^[0-9A-Z]{5}$/);
+    expect(definition.http).toBeGreaterThanOrEqual(400);
+    expect(definition.http).toBeLessThan(600);
+    expect(definition.text).not.toMatch(/\n|^\s*$/);
+  });
+
+  test.each([
+    [
+      'readonly_scope',
+      { verb: 'INSERT' },
+      'Permission denied: readonly scope cannot execute INSERT',
+    ],
+    ['readonly_scope', { verb: 'DDL' }, 'Permission denied: readonly scope cannot execute DDL'],
+    ['invalid_api_key', {}, 'Authentication failed: invalid API key'],
+    ['statement_too_long', { bytes: 9, limit: 8 }, 'the statement has 9 bytes; the limit is 8'],
+  ] as const)('%s %j reads %j', (code: ErrorCode, params, text) => {
+    const error = new HatiError(code, { params });
+    expect(error.message).toBe(text);
+    expect(error.sqlstate).toBe(errorRegistry[code].sqlstate);
+  });
+});

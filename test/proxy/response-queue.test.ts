@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { ResponseQueue } from '../../src/proxy/response-queue.ts';
+import { Backend } from '../../src/wire/protocol.ts';
+
+describe('ResponseQueue', () => {
+  test('each answer completes the message it belongs to', async () => {
+    const queue = new ResponseQueue();
+    for (const each of ['parse', 'bind', 'describe', 'execute', 'sync'] as const) queue.push(each);
+    const drained = queue.drained();
+    queue.onHeader(Backend.ParseComplete);
+    queue.onHeader(Backend.BindComplete);
+    queue.onHeader(Backend.RowDescription);
+    queue.onHeader(Backend.CommandComplete);
+    expect(queue.isEmpty).toBe(false);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+    await drained;
+  });
+
+  test('the parts of a simple query complete nothing before its end', () => {
+    const queue = new ResponseQueue();
+    queue.push('query');
+    for (const type of [Backend.RowDescription, Backend.CommandComplete, Backend.CommandComplete]) {
+      queue.onHeader(type);
+    }
+    expect(queue.onError()).toBeUndefined();
+    expect(queue.isEmpty).toBe(false);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  test('an error discards what is owed up to the next Sync', () => {
+    const queue = new ResponseQueue();
+    for (const each of ['parse', 'bind', 'execute', 'sync', 'parse', 'sync'] as const) queue.push(each);
+    queue.onError();
+    expect(queue.isSkipping).toBe(false);
+    queue.onReady();
+    queue.onHeader(Backend.ParseComplete);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  test('an error before any Sync skips until one comes', () => {
+    const queue = new ResponseQueue();
+    queue.push('parse');
+    queue.onError();
+    expect(queue.isSkipping).toBe(true);
+    queue.push('bind');
+    queue.push('query');
+    expect(queue.isEmpty).toBe(true);
+    queue.push('sync');
+    expect(queue.isSkipping).toBe(false);
+    expect(queue.isEmpty).toBe(false);
+  });
+
+  test('a refusal takes the place of its own error and of no other', () => {
+    const refusal = Buffer.from('refused');
+    const queue = new ResponseQueue();
+    queue.push({ refusal });
+    queue.push('sync');
+    expect(queue.onError()).toBe(refusal);
+    queue.onReady();
+
+    queue.push('parse');
+    queue.push({ refusal });
+    queue.push('sync');
+    expect(queue.onError()).toBeUndefined();
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  test('Sync does not count while the engine copies in', () => {
+    const queue = new ResponseQueue();
+    queue.push('execute');
+    queue.push('sync');
+    queue.onHeader(Backend.CopyInResponse);
+    queue.push('sync');
+    queue.copyInEnded();
+    queue.push('sync');
+    queue.onHeader(Backend.CommandComplete);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+});

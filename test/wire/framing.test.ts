@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { HatiError } from '../../src/errors.ts';
+import { FrontendFramer } from '../../src/wire/framing.ts';
+import { parse, query, sync, terminate } from '../../src/wire/frontend-messages.ts';
+
+const stream = Buffer.concat([
+  query('SELECT 1'),
+  parse({ name: 's', text: 'SELECT $1', parameterTypes: [25, 23] }),
+  sync,
+  query(''),
+  terminate,
+]);
+
+function frames(chunks: readonly Buffer[]): string[] {
+  const framer = new FrontendFramer(() => 1_000);
+  const found: string[] = [];
+  for (const chunk of chunks) {
+    framer.push(chunk);
+    for (let next = framer.next(); next !== undefined; next = framer.next()) {
+      found.push(next.raw.toString('latin1'));
+    }
+  }
+  expect(framer.pendingBytes).toBe(0);
+  return found;
+}
+
+describe('FrontendFramer', () => {
+  const whole = frames([stream]);
+
+  test('finds every message of one chunk', () => {
+    expect(whole.map((frame) => frame[0])).toEqual(['Q', 'P', 'S', 'Q', 'X']);
+  });
+
+  test('finds the same messages wherever the stream is cut', () => {
+    for (let cut = 0; cut <= stream.length; cut += 1) {
+      expect(frames([stream.subarray(0, cut), stream.subarray(cut)]), `cut at ${cut}`).toEqual(whole);
+    }
+    expect(frames([...stream].map((byte) => Buffer.of(byte)))).toEqual(whole);
+  });
+
+  test.each([
+    ['an unknown type', Buffer.from([0x79, 0, 0, 0, 4]), '08P01'],
+    ['a length below its own size', Buffer.from([0x51, 0, 0, 0, 3]), '08P01'],
+    ['a negative length', Buffer.from([0x51, 0xff, 0xff, 0xff, 0xff]), '08P01'],
+    ['a stated length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '54000'],
+    ['a length just over the limit', Buffer.from([0x51, 0, 0, 0x03, 0xe8]), '54000'],
+  ])('refuses %s as soon as the header is known', (_, bytes, sqlstate) => {
+    const framer = new FrontendFramer(() => 1_000);
+    framer.push(bytes);
+    let caught: unknown;
+    try {
+      framer.next();
+    } catch (error) {
+      caught = error;
+    }
+    expect(caught).toBeInstanceOf(HatiError);
+    expect((caught as HatiError).sqlstate).toBe(sqlstate);
+  });
+});
