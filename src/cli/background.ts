@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { connect, reachableHost } from './client.ts';
 import { CommandError } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { explainingLines, openLog, sizeOf } from './log-file.ts';
+import { explainingLines, prepareLog } from './log-file.ts';
 import { answers } from './probe.ts';
 import type { Project } from './project.ts';
 import { readRunRecord } from './run-file.ts';
@@ -27,7 +27,7 @@ export async function ensureRunning(
   config: Config,
   startFlags: readonly string[],
 ): Promise<ServingRecord> {
-  const logOffset = sizeOf(project.logPath);
+  const logOffset = prepareLog(project.logPath);
   const child =
     readRunRecord(project.runPath) === undefined ? launch(context, project, startFlags) : undefined;
   const deadline = Date.now() + startDeadlineMs;
@@ -57,7 +57,7 @@ function launch(
   project: Project,
   startFlags: readonly string[],
 ): ChildProcess {
-  const log = openLog(project.logPath);
+  const log = openSync(project.logPath, 'a', 0o600);
   try {
     const child = spawn(context.self.execPath, [...context.self.args, 'start', ...startFlags], {
       cwd: project.root,

@@ -69,7 +69,7 @@ async function init(
   const running = readRunRecord(project.runPath);
   checkRunningPort(running?.address?.port, port, project);
   if (running === undefined) await checkPort(context, project, config.listen, false);
-  progress.step('Starting the proxy');
+  progress.step(running === undefined ? 'Starting the proxy' : 'Checking that the proxy answers');
   const record = await ensureRunning(
     context,
     project,

@@ -1,14 +1,17 @@
-import { createReadStream, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { createReadStream, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { formatLogLine } from './log-format.ts';
 
 const rotateBytes = 10 * 1024 * 1024;
 
-/** Opens the background proxy's log for appending; what came before is kept, one file of it once it has grown. */
-export function openLog(path: string): number {
+/**
+ * Makes room for the background proxy's log: what came before is kept, one file of it once it has grown.
+ * @returns where the next run's lines begin
+ */
+export function prepareLog(path: string): number {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (sizeOf(path) > rotateBytes) renameSync(path, `${path}.1`);
-  return openSync(path, 'a', 0o600);
+  return sizeOf(path);
 }
 
 export function sizeOf(path: string): number {
@@ -28,6 +31,8 @@ export function lastLines(path: string, count: number): string[] {
  */
 export function explainingLines(path: string, offset: number): string[] {
   const lines = readFileSync(path).subarray(offset).toString('utf8').split('\n').filter(Boolean);
+  const said = lines.findIndex((line) => line.startsWith('hati: '));
+  if (said !== -1) return lines.slice(said);
   const telling = lines.filter((line) => !/^\{.*"level":"(?:info|debug|trace|warn)"/.test(line));
   return (telling.length > 0 ? telling : lines).slice(-5).map(formatLogLine);
 }

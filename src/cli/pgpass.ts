@@ -30,31 +30,34 @@ export function pgpassPath(
   return env['PGPASSFILE'] || join(home, '.pgpass');
 }
 
-/** @throws what the file system throws; the caller logs it and goes on. */
-export function addPgpassBlock(path: string, port: number): void {
+/**
+ * @param owner names the project: a block that it left behind, killed on another port, is replaced
+ * @throws what the file system throws; the caller logs it and goes on.
+ */
+export function addPgpassBlock(path: string, owner: string, port: number): void {
   const before = readLines(path);
-  const lines = withoutBlock(before, port);
+  const lines = withoutBlock(before, owner);
   const missing = hosts.filter((host) => !lines.some((line) => coversEverything(line, host, port)));
   const block = missing.map(
     (host) => `${host.replaceAll(':', '\\:')}:${port}:*:*:${keylessPassword}`,
   );
-  if (block.length > 0) lines.push(beginMarker(port), ...block, endMarker(port));
+  if (block.length > 0) lines.push(beginMarker(owner), ...block, endMarker(owner));
   if (lines.join('\n') !== before.join('\n')) replaceFile(path, lines);
 }
 
 /** @throws what the file system throws. */
-export function removePgpassBlock(path: string, port: number): void {
+export function removePgpassBlock(path: string, owner: string): void {
   const before = readLines(path);
-  const lines = withoutBlock(before, port);
+  const lines = withoutBlock(before, owner);
   if (lines.length !== before.length) replaceFile(path, lines);
 }
 
-function beginMarker(port: number): string {
-  return `# >>> hatidata ${port}: keyless local connections; removed when the proxy stops`;
+function beginMarker(owner: string): string {
+  return `# >>> hatidata: keyless local connections while its proxy runs: ${owner}`;
 }
 
-function endMarker(port: number): string {
-  return `# <<< hatidata ${port}`;
+function endMarker(owner: string): string {
+  return `# <<< hatidata: ${owner}`;
 }
 
 function readLines(path: string): string[] {
@@ -71,9 +74,9 @@ function readLines(path: string): string[] {
 }
 
 /** A begin marker without its end is left alone: what follows it may be the user's. */
-function withoutBlock(lines: readonly string[], port: number): string[] {
-  const begin = lines.indexOf(beginMarker(port));
-  const end = lines.indexOf(endMarker(port), begin + 1);
+function withoutBlock(lines: readonly string[], owner: string): string[] {
+  const begin = lines.indexOf(beginMarker(owner));
+  const end = lines.indexOf(endMarker(owner), begin + 1);
   return begin === -1 || end === -1
     ? [...lines]
     : [...lines.slice(0, begin), ...lines.slice(end + 1)];
@@ -82,8 +85,10 @@ function withoutBlock(lines: readonly string[], port: number): string[] {
 /** Whether a line of the user's already answers for every database and user of this host and port. */
 function coversEverything(line: string, host: string, port: number): boolean {
   if (line.startsWith('#')) return false;
-  const [lineHost, linePort, database, user] = splitFields(line);
+  const [lineHost, linePort, database, user, password] = splitFields(line);
   return (
+    // Another proxy's line goes when that proxy stops.
+    password !== keylessPassword &&
     (lineHost === '*' || lineHost === host) &&
     (linePort === '*' || linePort === String(port)) &&
     database === '*' &&

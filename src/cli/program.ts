@@ -5,6 +5,7 @@ import { HatiError } from '../errors.ts';
 import { redactSecrets } from '../shared/redact.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { engineCommand } from './engine.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { logsCommand } from './logs.ts';
@@ -31,6 +32,7 @@ export async function runCommand(
     queryCommand(context),
     keysCommand(context),
     logsCommand(context),
+    engineCommand(context),
   ];
   const program = new Command('hati')
     .description('HatiData: keys, scopes and refusals in front of a real PostgreSQL')

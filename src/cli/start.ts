@@ -87,14 +87,20 @@ async function serveUntil(
   const progress = new Progress(context.stderr);
   // Loaded here and not above: the parser and the engine behind it would slow every other command down.
   const { serve } = await import('../serve.ts');
-  const proxy = await serve(config, { log, onProgress: (message) => progress.step(message) });
+  const proxy = await serve(config, {
+    log,
+    // A terminal shows what is happening; a log gets it as one of its lines.
+    onProgress: (message) =>
+      context.stderr.isTTY === true ? progress.step(message) : log.info(message),
+  });
   progress.done();
   try {
     const port = proxy.addresses[0]?.port ?? config.listen.port;
     const address = { host: config.listen.host, port };
     const pgpass =
       config.devMode && config.pgpass ? pgpassPath(context.env, context.home) : undefined;
-    if (pgpass !== undefined) changePgpass(log, pgpass, () => addPgpassBlock(pgpass, port));
+    if (pgpass !== undefined)
+      changePgpass(log, pgpass, () => addPgpassBlock(pgpass, project.directory, port));
     publishRunRecord(project.runPath, {
       address,
       ...(proxy.dataDirectory === undefined ? {} : { dataDirectory: proxy.dataDirectory }),
@@ -103,7 +109,8 @@ async function serveUntil(
       writeLine(context.stderr, `Proxy running on ${address.host}:${port}. Ctrl-C stops it.`);
     }
     const hasStopped = await Promise.race([stopRequested, proxy.stopped.then(() => 'by itself')]);
-    if (pgpass !== undefined) changePgpass(log, pgpass, () => removePgpassBlock(pgpass, port));
+    if (pgpass !== undefined)
+      changePgpass(log, pgpass, () => removePgpassBlock(pgpass, project.directory));
     if (hasStopped === 'by itself')
       throw new CommandError('The proxy stopped by itself; the log says why.');
   } finally {

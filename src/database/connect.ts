@@ -22,7 +22,11 @@ export function connectControlDatabase(config: pg.ClientConfig, log: Logger): Co
     // Nothing of ours depends on names that a search path could redirect.
     options: '-c search_path=pg_catalog -c statement_timeout=10000',
   });
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the control store broke'));
-  const db = new Kysely<ControlSchema>({ dialect: new PostgresDialect({ pool }) }).withSchema('hatidata');
+  pool.on('error', (error) =>
+    log.warn({ err: error }, 'an idle connection to the control store broke'),
+  );
+  const db = new Kysely<ControlSchema>({ dialect: new PostgresDialect({ pool }) }).withSchema(
+    'hatidata',
+  );
   return { db, config, close: () => db.destroy() };
 }

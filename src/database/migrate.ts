@@ -23,7 +23,9 @@ export async function migrate(config: pg.ClientConfig, log: Logger): Promise<voi
     );
     const applied = await client.query<{ name: string }>('SELECT name FROM hatidata.migrations');
     const done = new Set(applied.rows.map((row) => row.name));
-    for (const unknown of [...done].filter((name) => !migrations.some((known) => known.name === name))) {
+    for (const unknown of [...done].filter(
+      (name) => !migrations.some((known) => known.name === name),
+    )) {
       throw new Error(
         `the control store was made by a newer HatiData (it has migration ${unknown}); install that version`,
       );

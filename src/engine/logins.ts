@@ -30,10 +30,13 @@ interface LoginFacts {
 /** Looks at both logins before any client does. Throws EngineUnusable. */
 export async function checkEngineLogins(logins: EngineLogins, log: Logger): Promise<void> {
   const writer = await readFacts(logins.writer, 'engine URL');
-  const reader = logins.reader === logins.writer ? writer : await readFacts(logins.reader, 'reader URL');
+  const reader =
+    logins.reader === logins.writer ? writer : await readFacts(logins.reader, 'reader URL');
   for (const facts of [writer, reader]) {
     if (facts.version < oldestMajor * 10_000) {
-      throw new EngineUnusable(`The engine is older than PostgreSQL ${oldestMajor}, which HatiData needs.`);
+      throw new EngineUnusable(
+        `The engine is older than PostgreSQL ${oldestMajor}, which HatiData needs.`,
+      );
     }
     if (facts.superuser) {
       throw new EngineUnusable(
@@ -74,7 +77,9 @@ async function readFacts(config: pg.ClientConfig, what: string): Promise<LoginFa
     return rows[0]!;
   } catch (error) {
     const reason = error instanceof Error ? error.message || String(error) : String(error);
-    throw new EngineUnusable(`The engine cannot be used with the ${what}: ${reason}`, { cause: error });
+    throw new EngineUnusable(`The engine cannot be used with the ${what}: ${reason}`, {
+      cause: error,
+    });
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -184,7 +184,11 @@ function notes({ owners, mayGrantReadAll }: Facts): string[] {
   return list;
 }
 
-function roleUrl(url: string, role: string, passwords: ReadonlyMap<string, string>): string | undefined {
+function roleUrl(
+  url: string,
+  role: string,
+  passwords: ReadonlyMap<string, string>,
+): string | undefined {
   const password = passwords.get(role);
   if (password === undefined) return undefined;
   const own = new URL(url);

@@ -70,7 +70,10 @@ export async function openUpstream(
     await client.connect();
   } catch (error) {
     internals.connection.stream.destroy();
-    throw new HatiError('engine_unreachable', { params: { reason: reasonOf(error) }, cause: error });
+    throw new HatiError('engine_unreachable', {
+      params: { reason: reasonOf(error) },
+      cause: error,
+    });
   }
   const { socket, parameters, leftover } = handover.finish();
   return {
@@ -116,7 +119,9 @@ class Handover {
 
   finish(): { socket: Socket; parameters: ReadonlyMap<string, string>; leftover: Buffer } {
     if (this.socket === undefined || this.leftover === undefined) {
-      throw new HatiError('engine_unreachable', { params: { reason: 'the handshake was not completed' } });
+      throw new HatiError('engine_unreachable', {
+        params: { reason: 'the handshake was not completed' },
+      });
     }
     const { socket } = this;
     socket.setNoDelay(true);
@@ -143,7 +148,9 @@ function sendCancel(client: pg.Client, internals: Internals): Promise<void> {
     ? connectSocket(`${client.host}/.s.PGSQL.${client.port}`)
     : connectSocket(client.port, client.host);
   return new Promise((resolve, reject) => {
-    socket.setTimeout(cancelTimeoutMs, () => socket.destroy(new Error('the engine did not take the cancel request')));
+    socket.setTimeout(cancelTimeoutMs, () =>
+      socket.destroy(new Error('the engine did not take the cancel request')),
+    );
     socket.once('error', reject);
     // The server closes the connection once it has signalled the backend.
     socket.once('close', () => resolve());

@@ -40,7 +40,9 @@ export function engineSession(
     settings: [
       ...client.settings.filter(([name]) => name !== 'client_encoding'),
       ['standard_conforming_strings', 'on'],
-      ...(principal.scope === 'readonly' ? ([['default_transaction_read_only', 'on']] as const) : []),
+      ...(principal.scope === 'readonly'
+        ? ([['default_transaction_read_only', 'on']] as const)
+        : []),
       ['hatidata.agent_id', principal.agent],
       ['hatidata.scope', principal.scope],
     ],

@@ -1,7 +1,11 @@
 import type { Socket } from 'node:net';
 import { HatiError } from '../errors.ts';
 import { FrontendFramer, type FrontendMessage } from '../wire/framing.ts';
-import { decodeStartupPacket, startupPacketLength, type StartupPacket } from '../wire/startup-packet.ts';
+import {
+  decodeStartupPacket,
+  startupPacketLength,
+  type StartupPacket,
+} from '../wire/startup-packet.ts';
 
 /** Before a client is authenticated it has no business sending more than this in one message. */
 const largestMessage = 10_000;
@@ -67,7 +71,9 @@ export class HandshakeReader {
     });
     this.buffered = this.buffered.length === 0 ? chunk : Buffer.concat([this.buffered, chunk]);
     if (this.buffered.length > largestMessage * 2) {
-      throw new HatiError('protocol_violation', { params: { reason: 'too many bytes before authentication' } });
+      throw new HatiError('protocol_violation', {
+        params: { reason: 'too many bytes before authentication' },
+      });
     }
   }
 }

@@ -62,7 +62,11 @@ export class Listener {
 
   /** @param port 0 for any free port. Rejects with the system's error (EADDRINUSE …). */
   async listen(host: string, port: number): Promise<AddressInfo> {
-    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+    const server = createServer({
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
+    });
     server.on('connection', (socket) => void this.welcome(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -117,7 +121,8 @@ export class Listener {
     if (this.sessions.size >= limits.connections) {
       throw new HatiError('too_many_connections', { params: { limit: limits.connections } });
     }
-    if (!startup.encrypted && !peer.isLoopback && !allowCleartext) throw new HatiError('tls_required');
+    if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
+      throw new HatiError('tls_required');
     const password = await readPassword(startup);
     const principal = await authenticate(
       {

@@ -57,7 +57,10 @@ export class LiveSessions {
     await this.endWhere(() => true, error);
   }
 
-  private async endWhere(matches: (session: LiveSession) => boolean, error: HatiError): Promise<void> {
+  private async endWhere(
+    matches: (session: LiveSession) => boolean,
+    error: HatiError,
+  ): Promise<void> {
     const sessions = [...this.sessions.values()].map((entry) => entry.session).filter(matches);
     await Promise.all(sessions.map((session) => session.end(error)));
   }

@@ -8,7 +8,12 @@ import {
   parseComplete,
   portalSuspended,
 } from '../wire/backend-messages.ts';
-import { decodeBind, type DecodedExecute, type DecodedParse, type ObjectName } from '../wire/decode.ts';
+import {
+  decodeBind,
+  type DecodedExecute,
+  type DecodedParse,
+  type ObjectName,
+} from '../wire/decode.ts';
 import {
   describe,
   execute,
@@ -82,7 +87,9 @@ export class OwnObjects {
     if (message.name !== '' && this.statements.has(message.name)) throw taken(message.name);
     if (this.statements.size >= mostStatements) {
       throw new HatiError('argument_invalid', {
-        params: { message: `a session can have at most ${mostStatements} prepared statements of HatiData` },
+        params: {
+          message: `a session can have at most ${mostStatements} prepared statements of HatiData`,
+        },
       });
     }
     const description = await describe(this.parts, statement, message.parameterTypes);

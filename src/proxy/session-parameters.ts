@@ -6,7 +6,12 @@ import { HatiError } from '../errors.ts';
  */
 
 /** The short names that clients may use in the startup packet. */
-const shortNames: ReadonlySet<string> = new Set(['agent_id', 'framework', 'request_id', 'priority']);
+const shortNames: ReadonlySet<string> = new Set([
+  'agent_id',
+  'framework',
+  'request_id',
+  'priority',
+]);
 
 /** Parameters that repeat the secret; they are dropped unread. */
 const secretNames: ReadonlySet<string> = new Set(['hatidata_api_key']);

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { TLSSocket, type SecureContext } from 'node:tls';
 import { HatiError } from '../errors.ts';
-import { authenticationCleartextPassword, negotiateProtocolVersion } from '../wire/backend-messages.ts';
+import {
+  authenticationCleartextPassword,
+  negotiateProtocolVersion,
+} from '../wire/backend-messages.ts';
 import { decodePassword } from '../wire/decode.ts';
 import { Frontend } from '../wire/protocol.ts';
 import { parseStartupOptions } from '../wire/startup-options.ts';
@@ -84,7 +87,11 @@ export async function readPassword({ socket, reader }: Startup): Promise<string>
 
 function upgrade(socket: Socket, secureContext: SecureContext): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext,
+      ALPNProtocols: ['postgresql'],
+    });
     secure.once('secure', () => {
       secure.off('error', reject);
       resolve(secure);
@@ -105,7 +112,9 @@ function readStartup(
     socket.write(negotiateProtocolVersion(Math.min(minor, newestMinor), unknownOptions));
   }
   if (isReplication(given.get('replication'))) {
-    throw new HatiError('feature_not_supported', { params: { feature: 'a replication connection' } });
+    throw new HatiError('feature_not_supported', {
+      params: { feature: 'a replication connection' },
+    });
   }
   const parameters = new SessionParameters();
   const settings: [string, string][] = [];
@@ -115,7 +124,8 @@ function readStartup(
     const own = SessionParameters.ownStartupName(name);
     if (own !== undefined) parameters.set(own, value);
     else if (name.toLowerCase() === 'application_name') applicationName = value;
-    else if (!notSettings.has(name) && !name.startsWith('_pq_.')) settings.push([name.toLowerCase(), value]);
+    else if (!notSettings.has(name) && !name.startsWith('_pq_.'))
+      settings.push([name.toLowerCase(), value]);
   }
   return {
     kind: 'startup',
@@ -131,9 +141,13 @@ function readStartup(
 const notSettings: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication']);
 
 function isReplication(value: string | undefined): boolean {
-  return value !== undefined && !['false', 'off', 'no', '0', 'f', 'n'].includes(value.toLowerCase());
+  return (
+    value !== undefined && !['false', 'off', 'no', '0', 'f', 'n'].includes(value.toLowerCase())
+  );
 }
 
 function outOfOrder(): HatiError {
-  return new HatiError('protocol_violation', { params: { reason: 'unexpected bytes before authentication' } });
+  return new HatiError('protocol_violation', {
+    params: { reason: 'unexpected bytes before authentication' },
+  });
 }

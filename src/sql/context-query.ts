@@ -42,7 +42,8 @@ export function similarityQuery({ table, column, vector, limit }: SimilaritySear
     `(SELECT hatidata_row.*, hatidata_cosine.similarity FROM ${quoteRelationPath(table)} AS hatidata_row` +
     ` CROSS JOIN LATERAL (SELECT ${sum('stored', 'asked')} OPERATOR(pg_catalog./)` +
     ` NULLIF(${norm('stored')} OPERATOR(pg_catalog.*) ${norm('asked')}, 0) AS similarity` +
-    ` FROM pg_catalog.unnest(${stored}::pg_catalog.float8[], ${asked}) AS pair(stored, asked)) AS hatidata_cosine` +
+    ` FROM ROWS FROM (pg_catalog.unnest(${stored}::pg_catalog.float8[]), pg_catalog.unnest(${asked}))` +
+    ` AS pair(stored, asked)) AS hatidata_cosine` +
     ` WHERE pg_catalog.cardinality(${stored}) OPERATOR(pg_catalog.=) ${vector.length}` +
     ` ORDER BY hatidata_cosine.similarity DESC NULLS LAST LIMIT ${limit})`
   );

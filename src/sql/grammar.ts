@@ -47,7 +47,6 @@ const write = (verb: string): Act => ({ class: 'write', verb });
 const maintenance = (verb: string): Act => ({ class: 'maintenance', verb });
 const object = (verb: string): Act => ({ class: 'object', verb });
 const serverAccess = (verb: string): Act => ({ class: 'serverAccess', verb });
-const roles = (verb: string): Act => ({ class: 'roles', verb });
 
 const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Name>> } = {
   // Reading and writing rows
@@ -106,21 +105,20 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
 
   // The engine's machine
   LoadStmt: serverAccess('LOAD'),
-  AlterSystemStmt: serverAccess('ALTER SYSTEM'),
-  CreateTableSpaceStmt: serverAccess('CREATE TABLESPACE'),
-  AlterTableSpaceOptionsStmt: serverAccess('ALTER TABLESPACE'),
-  DropTableSpaceStmt: serverAccess('DROP TABLESPACE'),
-  AlterTableMoveAllStmt: serverAccess('ALTER … ALL IN TABLESPACE'),
+  AlterSystemStmt: rules.definition('serverAccess', 'ALTER SYSTEM'),
+  CreateTableSpaceStmt: rules.definition('serverAccess', 'CREATE TABLESPACE'),
+  AlterTableSpaceOptionsStmt: rules.definition('serverAccess', 'ALTER TABLESPACE'),
+  DropTableSpaceStmt: rules.definition('serverAccess', 'DROP TABLESPACE'),
+  AlterTableMoveAllStmt: rules.definition('serverAccess', 'ALTER … ALL IN TABLESPACE'),
 
   // Roles
-  CreateRoleStmt: roles('CREATE ROLE'),
-  AlterRoleStmt: roles('ALTER ROLE'),
-  AlterRoleSetStmt: roles('ALTER ROLE'),
-  DropRoleStmt: roles('DROP ROLE'),
-  GrantRoleStmt: (node, findings) =>
-    findings.act(roles(node.is_grant ? 'GRANT of a role' : 'REVOKE of a role')),
-  DropOwnedStmt: roles('DROP OWNED'),
-  ReassignOwnedStmt: roles('REASSIGN OWNED'),
+  CreateRoleStmt: rules.definition('roles', 'CREATE ROLE'),
+  AlterRoleStmt: rules.definition('roles', 'ALTER ROLE'),
+  AlterRoleSetStmt: rules.definition('roles', 'ALTER ROLE'),
+  DropRoleStmt: rules.definition('roles', 'DROP ROLE'),
+  GrantRoleStmt: rules.definition('roles', 'GRANT of a role'),
+  DropOwnedStmt: rules.definition('roles', 'DROP OWNED'),
+  ReassignOwnedStmt: rules.definition('roles', 'REASSIGN OWNED'),
 
   // Parts that tell something
   FuncCall: functionCall,

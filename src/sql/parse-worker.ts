@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { HatiError } from '../errors.ts';
 import { analyse } from './analyse.ts';
 import { loadParser } from './parse.ts';
-import type { WorkerReply } from './parser-pool.ts';
+import { refused, type WorkerReply } from './worker-protocol.ts';
 
 /**
  * The worker thread: one text in, one reply out, finished classification and not the tree. It never answers after its
@@ -19,10 +19,7 @@ function replyTo(text: string): WorkerReply {
   try {
     return { kind: 'classified', value: analyse(text) };
   } catch (error) {
-    // Errors lose their class on the way to the other thread. Whatever is not ours (a stack overflow, a trap) says
-    // nothing that a client may read.
-    if (!(error instanceof HatiError)) return { kind: 'broken' };
-    const { code, message, detail, hint, position } = error;
-    return { kind: 'refused', code, message, detail, hint, position };
+    // Whatever is not ours (a stack overflow, a trap) says nothing that a client may read.
+    return error instanceof HatiError ? refused(error) : { kind: 'broken' };
   }
 }

@@ -1,23 +1,7 @@
-import { HatiError, type ErrorCode } from '../errors.ts';
+import { HatiError } from '../errors.ts';
 import { ParserWorker, type WorkerOutcome } from './parser-worker-handle.ts';
 import type { ClassifiedText } from './statement.ts';
-
-/** What a worker says. */
-export type WorkerReply =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'classified'; readonly value: ClassifiedText }
-  | ({ readonly kind: 'refused' } & Refusal)
-  /** Its parser broke on this text. */
-  | { readonly kind: 'broken' };
-
-/** A `HatiError` on its way between threads. */
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly detail: string | undefined;
-  readonly hint: string | undefined;
-  readonly position: number | undefined;
-}
+import { revive } from './worker-protocol.ts';
 
 export interface PoolOptions {
   readonly workers: number;
@@ -96,7 +80,7 @@ export class ParserPool {
 
   #next(): void {
     const [job] = this.#queue;
-    const worker = job && this.#idle.shift();
+    const worker = job && this.#livingWorker();
     if (!worker) return;
     this.#unqueue(job);
     void this.#run(worker, job);
@@ -111,6 +95,14 @@ export class ParserPool {
     else this.#replace(worker);
     settle(job, outcome);
     this.#next();
+  }
+
+  /** A thread that died while it was idle (out of memory, most likely) is replaced without harm to any text. */
+  #livingWorker(): ParserWorker | undefined {
+    const worker = this.#idle.shift();
+    if (!worker || worker.isAlive) return worker;
+    this.#replace(worker);
+    return this.#idle.shift();
   }
 
   #replace(worker: ParserWorker): void {
@@ -143,14 +135,4 @@ function settle(job: Job, outcome: WorkerOutcome): void {
 
 export function tooComplex(reason: string): HatiError {
   return new HatiError('statement_too_complex', { params: { reason } });
-}
-
-/** The codes that analysis refuses with have the whole text as their one placeholder. */
-function revive({ code, message, detail, hint, position }: Refusal): HatiError {
-  return new HatiError(code, {
-    params: { message, reason: message },
-    ...(detail !== undefined && { detail }),
-    ...(hint !== undefined && { hint }),
-    ...(position !== undefined && { position }),
-  });
 }

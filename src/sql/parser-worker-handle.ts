@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { WorkerReply } from './parser-pool.ts';
+import type { WorkerReply } from './worker-protocol.ts';
 
 /** How one text ended: the worker's reply, or why there was none. */
 export type WorkerOutcome =
@@ -15,6 +15,7 @@ const workerUrl = new URL(`./parse-worker${extension}`, import.meta.url);
 export class ParserWorker {
   readonly #worker: Worker;
   readonly ready: Promise<void>;
+  #alive = true;
   #settle: ((outcome: WorkerOutcome) => void) | undefined;
 
   constructor() {
@@ -22,23 +23,31 @@ export class ParserWorker {
       name: 'hatidata-parser',
       resourceLimits: { maxOldGenerationSizeMb: 512 },
     });
-    // Idle workers must not keep the process alive; a text in hand does, through its deadline's timer.
-    this.#worker.unref();
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (reply: WorkerReply) =>
         reply.kind === 'ready' ? resolve() : this.#end(reply),
       );
       this.#worker.on('error', (error: Error) => {
         reject(error);
+        this.#alive = false;
         this.#end({ kind: 'exited' });
       });
       this.#worker.on('exit', () => {
         reject(new Error('the parser thread ended before it was ready'));
+        this.#alive = false;
         this.#end({ kind: 'exited' });
       });
     });
-    // Whoever waits for `ready` sees the rejection; a pool that is being closed does not wait.
-    this.ready.catch(() => undefined);
+    // Idle workers must not keep the process alive; a text in hand does, through its deadline's timer. Whoever waits
+    // for `ready` sees its rejection; a pool that is being closed does not wait.
+    this.ready.then(
+      () => this.#worker.unref(),
+      () => undefined,
+    );
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
   }
 
   async run(text: string, deadlineMs: number): Promise<WorkerOutcome> {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { HatiError } from '../errors.ts';
 import { analyse } from './analyse.ts';
-import { complexityOf } from './complexity.ts';
+import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
 import { ParserPool, tooComplex } from './parser-pool.ts';
 import type { ClassifiedText } from './statement.ts';
@@ -59,14 +59,11 @@ export class StatementReader {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
-    const key = bytes.latin1Slice();
+    const key = bytes.toString('latin1');
     const known = this.#cache.get(key);
     if (known) return known;
     const text = this.#decode(bytes);
-    const complexity = complexityOf(bytes);
-    if (complexity === 'hopeless')
-      throw tooComplex('too many operators or brackets in one expression');
-    if (complexity === 'small' && this.#inProcess) return this.#remember(key, this.#readHere(text));
+    if (this.#inProcess && isSmall(bytes)) return this.#remember(key, this.#readHere(text));
     return this.#pool.read(text).then((value) => this.#remember(key, value));
   }
 

@@ -62,6 +62,17 @@ export function isTemporarySchema(schema: string | undefined): boolean {
   return schema !== undefined && /^pg_temp(_\d+)?$/.test(schema);
 }
 
+/** DDL that no scope may run: a readonly key hears "DDL" as for all DDL, an admin key hears which. */
+export function definition(
+  actClass: 'roles' | 'serverAccess',
+  verb: string,
+): (node: unknown, into: Findings) => void {
+  return (_node, findings) => {
+    findings.act(ddl);
+    findings.act({ class: actClass, verb });
+  };
+}
+
 const lockStrengths: Readonly<Record<string, string>> = {
   LCS_FORKEYSHARE: 'SELECT FOR KEY SHARE',
   LCS_FORSHARE: 'SELECT FOR SHARE',

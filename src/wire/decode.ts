@@ -4,7 +4,9 @@ import type { ParseMessage } from './frontend-messages.ts';
 /** Reads the bodies of the client's messages. Every count is checked against the bytes that are left. */
 
 function malformed(message: string): HatiError {
-  return new HatiError('protocol_violation', { params: { reason: `malformed ${message} message` } });
+  return new HatiError('protocol_violation', {
+    params: { reason: `malformed ${message} message` },
+  });
 }
 
 class BodyReader {

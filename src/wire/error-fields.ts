@@ -4,7 +4,7 @@
  */
 export function errorField(body: Buffer, kind: string): string | undefined {
   const wanted = kind.charCodeAt(0);
-  for (let at = 0; at < body.length && body[at] !== 0; ) {
+  for (let at = 0; at < body.length && body[at] !== 0;) {
     const end = body.indexOf(0, at + 1);
     if (end < 0) return undefined;
     if (body[at] === wanted) return body.toString('utf8', at + 1, end);

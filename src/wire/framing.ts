@@ -58,7 +58,9 @@ export class FrontendFramer {
     const head = this.chunks[0]!.length >= headerBytes ? this.chunks[0]! : this.join();
     const type = head[0]!;
     if (!knownTypes.has(type)) {
-      throw new HatiError('protocol_violation', { params: { reason: `unknown message type ${type}` } });
+      throw new HatiError('protocol_violation', {
+        params: { reason: `unknown message type ${type}` },
+      });
     }
     const length = head.readInt32BE(1);
     if (length < 4) {

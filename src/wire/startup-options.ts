@@ -21,7 +21,9 @@ export function parseStartupOptions(options: string): [name: string, value: stri
     }
     const equals = assignment?.indexOf('=') ?? -1;
     if (assignment === undefined || equals < 1) {
-      throw new HatiError('startup_parameter_refused', { params: { parameter: `options ${word}` } });
+      throw new HatiError('startup_parameter_refused', {
+        params: { parameter: `options ${word}` },
+      });
     }
     // As PostgreSQL does for `--name`: dashes stand for underscores.
     const name = assignment.slice(0, equals).replaceAll('-', '_').toLowerCase();

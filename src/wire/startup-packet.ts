@@ -44,7 +44,9 @@ export function decodeStartupPacket(packet: Buffer): StartupPacket {
   }
   const major = code >>> 16;
   if (major !== 3) {
-    throw new HatiError('feature_not_supported', { params: { feature: `protocol version ${major}` } });
+    throw new HatiError('feature_not_supported', {
+      params: { feature: `protocol version ${major}` },
+    });
   }
   return { kind: 'startup', minor: code & 0xffff, parameters: readParameters(packet.subarray(8)) };
 }

@@ -53,8 +53,8 @@ export async function temporaryProject(path = 'project'): Promise<Project> {
       return server;
     },
     [Symbol.asyncDispose]: async () => {
+      await Promise.all(started.map((server) => server.stop()));
       for (const server of started) {
-        await server.stop();
         expect(await postgresProcessesOf(server.dataDirectory)).toEqual([]);
       }
       await rm(root, { recursive: true, force: true });

@@ -72,7 +72,7 @@ test.each<[string, (project: Project) => Promise<void>, string]>([
   [
     'a project directory that is a file',
     async ({ directory }) => await writeFile(directory, ''),
-    'EEXIST',
+    'is not a directory',
   ],
 ])('%s', async (_name, arrange, sentence) => {
   await using project = await temporaryProject();

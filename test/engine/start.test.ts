@@ -71,12 +71,8 @@ test('nothing but a private socket leads in, with a password for everybody', asy
 test('text is UTF-8 with case rules of its own, whatever the system knows', async () => {
   await using project = await temporaryProject();
   const server = await project.start();
-  expect(
-    await run(server, 'reader', "SELECT upper('straße é ж'), 'É' ~* 'é', length('日本')"),
-  ).toEqual([
-    ['STRASSE É Ж', true, 2].map((value) =>
-      value === 'STRASSE É Ж' ? expect.stringMatching(/^STRA(SS|ß)E É Ж$/) : value,
-    ),
+  expect(await run(server, 'reader', "SELECT upper('é ж'), 'É' ~* 'é', length('日本')")).toEqual([
+    ['É Ж', true, 2],
   ]);
 });
 
@@ -143,10 +139,12 @@ test('what a client does never reaches the log, not even by way of errors and cr
 
 test('a start leaves nothing half done or behind', async () => {
   await using project = await temporaryProject();
+  const listeners = process.listenerCount('exit');
   const server = await project.start();
+  expect(process.listenerCount('exit')).toBe(listeners + 1);
   await server.stop();
-  expect((await readdir(project.directory)).sort()).toEqual(['data', 'run', 'secrets.json']);
+  expect((await readdir(project.directory)).toSorted()).toEqual(['data', 'run', 'secrets.json']);
   expect(await readdir(server.connection('reader').host)).toEqual([]);
-  expect(process.listenerCount('exit')).toBe(process.listeners('exit').length);
+  expect(process.listenerCount('exit')).toBe(listeners);
   await server.stop();
 });

@@ -31,7 +31,8 @@ describe('ResponseQueue', () => {
 
   test('an error discards what is owed up to the next Sync', () => {
     const queue = new ResponseQueue();
-    for (const each of ['parse', 'bind', 'execute', 'sync', 'parse', 'sync'] as const) queue.push(each);
+    for (const each of ['parse', 'bind', 'execute', 'sync', 'parse', 'sync'] as const)
+      queue.push(each);
     queue.onError();
     expect(queue.isSkipping).toBe(false);
     queue.onReady();

@@ -33,7 +33,9 @@ describe('FrontendFramer', () => {
 
   test('finds the same messages wherever the stream is cut', () => {
     for (let cut = 0; cut <= stream.length; cut += 1) {
-      expect(frames([stream.subarray(0, cut), stream.subarray(cut)]), `cut at ${cut}`).toEqual(whole);
+      expect(frames([stream.subarray(0, cut), stream.subarray(cut)]), `cut at ${cut}`).toEqual(
+        whole,
+      );
     }
     expect(frames([...stream].map((byte) => Buffer.of(byte)))).toEqual(whole);
   });

@@ -46,7 +46,13 @@ describe('startup options', () => {
   test.each<[string, [string, string][]]>([
     ['', []],
     ['-c a=1', [['a', '1']]],
-    ['-ca=1 --b-c=2', [['a', '1'], ['b_c', '2']]],
+    [
+      '-ca=1 --b-c=2',
+      [
+        ['a', '1'],
+        ['b_c', '2'],
+      ],
+    ],
     ['  -c  a=x\\ y\\\\z ', [['a', 'x y\\z']]],
     ['-c A.B=', [['a.b', '']]],
   ])('reads %j', (options, expected) => {
@@ -67,7 +73,10 @@ describe('startup options', () => {
 
 describe('error fields', () => {
   const body = (severity: 'ERROR' | 'FATAL') =>
-    errorResponse(new HatiError('syntax_error', { params: { message: 'x VFATAL' } }), severity).subarray(5);
+    errorResponse(
+      new HatiError('syntax_error', { params: { message: 'x VFATAL' } }),
+      severity,
+    ).subarray(5);
 
   test('severity is read from its own field, not from the text', () => {
     expect(isFatal(body('ERROR'))).toBe(false);

@@ -37,7 +37,7 @@ export class LoginJournal implements LoginSink {
   }
 
   private async drain(): Promise<void> {
-    for (let failures = 0; this.queue.length > 0 && failures < 3; ) {
+    for (let failures = 0; this.queue.length > 0 && failures < 3;) {
       const batch = this.queue.slice(0, batchSize);
       const { dropped } = this;
       const records = dropped === 0 ? batch : [...batch, unrecorded(dropped)];
@@ -48,7 +48,10 @@ export class LoginJournal implements LoginSink {
         failures = 0;
       } catch (error) {
         failures += 1;
-        this.log.warn({ err: error, waiting: this.queue.length }, 'logins could not be recorded yet');
+        this.log.warn(
+          { err: error, waiting: this.queue.length },
+          'logins could not be recorded yet',
+        );
         await new Promise((resolve) => setTimeout(resolve, retryMs).unref());
       }
     }

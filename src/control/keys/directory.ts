@@ -138,9 +138,11 @@ export class StoreKeyDirectory implements KeyDirectory {
     const uses = this.uses;
     this.uses = new Map();
     if (uses.size > 0) {
-      this.flushing = this.flushing.then(() => noteUses(this.db, uses)).catch((error: unknown) => {
-        this.log.warn({ err: error }, 'last_used_at could not be written');
-      });
+      this.flushing = this.flushing
+        .then(() => noteUses(this.db, uses))
+        .catch((error: unknown) => {
+          this.log.warn({ err: error }, 'last_used_at could not be written');
+        });
     }
     return this.flushing;
   }

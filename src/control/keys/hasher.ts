@@ -2,7 +2,12 @@ import argon2 from 'argon2';
 import { HatiError } from '../../errors.ts';
 
 /** OWASP's second recommendation for Argon2id: 19 MiB, two passes, one lane. */
-const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const parameters = {
+  type: argon2.argon2id,
+  memoryCost: 19_456,
+  timeCost: 2,
+  parallelism: 1,
+} as const;
 
 /**
  * Argon2 in libuv's threads, with bounded concurrency that is shared out in turn between sources: a flood of wrong

@@ -29,7 +29,12 @@ export function lookupPrefix(secret: string): string | undefined {
 }
 
 export function checkedAgent(value: string | null): string {
-  if (value === null || value.trim() === '' || [...value].length > 63 || hasControlCharacter(value)) {
+  if (
+    value === null ||
+    value.trim() === '' ||
+    [...value].length > 63 ||
+    hasControlCharacter(value)
+  ) {
     throw new HatiError('agent_name_invalid');
   }
   return value;

@@ -36,7 +36,12 @@ export class KeyService implements KeyFunctions {
     const agent = checkedAgent(args[0] ?? null);
     switch (name) {
       case 'create_api_key':
-        return this.create(agent, checkedScope(args[1] ?? null), checkedDescription(args[2]), actor);
+        return this.create(
+          agent,
+          checkedScope(args[1] ?? null),
+          checkedDescription(args[2]),
+          actor,
+        );
       case 'rotate_api_key':
         return this.rotate(agent, actor);
       case 'revoke_api_key':
@@ -56,7 +61,9 @@ export class KeyService implements KeyFunctions {
       await this.parts.db.transaction().execute(async (tx) => {
         await insertKey(tx, { keyId, agent, scope, description });
         await insertSecret(tx, { ...secret.row, keyId });
-        await appendIamRecords(tx, [record('key.created', agent, actor, { keyId, scope, description })]);
+        await appendIamRecords(tx, [
+          record('key.created', agent, actor, { keyId, scope, description }),
+        ]);
       });
     } catch (error) {
       if (isUniqueViolation(error)) throw new HatiError('key_name_taken', { params: { agent } });

@@ -102,7 +102,10 @@ export interface NewSecret {
   readonly hash: string;
 }
 
-export async function insertSecret(tx: Transaction<ControlSchema>, secret: NewSecret): Promise<void> {
+export async function insertSecret(
+  tx: Transaction<ControlSchema>,
+  secret: NewSecret,
+): Promise<void> {
   await tx
     .insertInto('api_key_secrets')
     .values({
@@ -116,7 +119,10 @@ export async function insertSecret(tx: Transaction<ControlSchema>, secret: NewSe
 }
 
 /** Ends every secret of a key and tells all proxies when the transaction commits. */
-export async function endSecrets(tx: Transaction<ControlSchema>, keyId: string): Promise<SecretId[]> {
+export async function endSecrets(
+  tx: Transaction<ControlSchema>,
+  keyId: string,
+): Promise<SecretId[]> {
   const ended = await tx
     .updateTable('api_key_secrets')
     .set({ ended_at: sql<Date>`now()` })

@@ -1,6 +1,12 @@
 import type { Description, SystemRelations, SystemResult } from '../../ports.ts';
 import { EngineError } from '../../wire/engine-error.ts';
-import { describeStatement, executePortal, parse, query, sync } from '../../wire/frontend-messages.ts';
+import {
+  describeStatement,
+  executePortal,
+  parse,
+  query,
+  sync,
+} from '../../wire/frontend-messages.ts';
 import { Backend, Frontend } from '../../wire/protocol.ts';
 import { MessageWriter } from '../../wire/writer.ts';
 import type { Answer, SystemConnection } from './connection.ts';
@@ -35,7 +41,11 @@ export class StoreSystemRelations implements SystemRelations {
     };
   }
 
-  async execute(text: string, parameterTypes: readonly number[], bind: Buffer): Promise<SystemResult> {
+  async execute(
+    text: string,
+    parameterTypes: readonly number[],
+    bind: Buffer,
+  ): Promise<SystemResult> {
     await this.beforeRead();
     const answers = await this.exchange(
       Buffer.concat([

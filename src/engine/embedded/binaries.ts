@@ -134,35 +134,43 @@ function unusable({ root }: Installed, result: CommandResult): EmbeddedServerErr
       return new EmbeddedServerError(
         `${what} as another user: this environment does not let root change users. Start HatiData as an ordinary user.`,
       );
+    case undefined:
     default:
       return new EmbeddedServerError(explain(what, result.output));
   }
 }
 
-/** A copy is complete or not there: it is written aside and renamed. */
+/** A copy is complete or not there: it is written aside and renamed. One that root did not make is not run. */
 async function copyOnce(installed: Installed, request: BinariesRequest): Promise<string> {
   const { stateDirectory, say } = request;
   const destination = join(stateDirectory, `postgresql-${installed.version}`);
   const draft = `${destination}.${process.pid}`;
-  const existing = await stat(destination).catch(() => undefined);
-  if (existing?.uid === 0) return destination;
-  say(
-    `PostgreSQL's programs are copied to ${destination}, where ${request.user?.name} can reach them`,
-  );
   try {
-    await mkdir(stateDirectory, { recursive: true, mode: 0o711 });
-    await rm(draft, { recursive: true, force: true });
-    await cp(installed.root, draft, { recursive: true, verbatimSymlinks: true });
-    // The package may have been unpacked with a umask that shut others out.
-    await runCommand('chmod', ['-R', 'u=rwX,go=rX', draft]);
-    await runCommand('chown', ['-R', '0:0', draft]);
-    await rename(draft, destination);
+    if ((await stat(destination).catch(() => undefined)) === undefined) {
+      say(
+        `PostgreSQL's programs are copied to ${destination}, where ${request.user?.name} can reach them`,
+      );
+      await mkdir(stateDirectory, { recursive: true, mode: 0o711 });
+      await rm(draft, { recursive: true, force: true });
+      await cp(installed.root, draft, { recursive: true, verbatimSymlinks: true });
+      // The package may have been unpacked with a umask that shut others out, or by another user.
+      await runCommand('chmod', ['-R', 'u=rwX,go=rX', draft]);
+      await runCommand('chown', ['-R', '0:0', draft]);
+      await rename(draft, destination);
+    }
   } catch (error) {
+    // Another start may have been faster: its copy is as good.
+    if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') {
+      throw new EmbeddedServerError(
+        explain(`PostgreSQL's programs could not be copied to ${destination}`, [String(error)]),
+      );
+    }
+  } finally {
     await rm(draft, { recursive: true, force: true });
-    // Another start was faster: its copy is as good.
-    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return destination;
+  }
+  if ((await stat(destination)).uid !== 0) {
     throw new EmbeddedServerError(
-      explain(`PostgreSQL's programs could not be copied to ${destination}`, [String(error)]),
+      `${destination} does not belong to root. Remove it and start again.`,
     );
   }
   return destination;

@@ -6,6 +6,7 @@
  * This is the only code that connects as the superuser.
  */
 import { Client } from 'pg';
+import { systemRole } from '../../database/system-role.ts';
 import { compatibilitySql } from './compatibility.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
@@ -40,6 +41,12 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
 }
 
 const rolesSql = `
+  DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '${systemRole}') THEN
+      CREATE ROLE ${systemRole} NOLOGIN;
+    END IF;
+  END $$;
+  GRANT ${systemRole} TO ${control} WITH INHERIT FALSE, SET TRUE;
   GRANT pg_read_all_data TO ${reader} WITH INHERIT TRUE, SET FALSE;
   ALTER ROLE ${reader} SET default_transaction_read_only = on;
 `;

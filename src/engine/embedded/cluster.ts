@@ -93,7 +93,8 @@ async function createCluster(request: ClusterRequest): Promise<void> {
   const prefix = `${basename(dataDirectory)}.new-`;
   // We hold the lock of this directory: what an earlier start left unfinished is nobody's.
   for (const entry of await readdir(home)) {
-    if (entry.startsWith(prefix)) await rm(join(home, entry), { recursive: true, force: true });
+    if (entry.startsWith(prefix))
+      await rm(join(home, entry), { recursive: true, force: true, maxRetries: 20 });
   }
   const staging = join(home, `${prefix}${process.pid}`);
   const cluster = join(staging, 'cluster');
@@ -122,7 +123,7 @@ async function createCluster(request: ClusterRequest): Promise<void> {
       explain(`The database could not be created in ${home}`, [String(error)]),
     );
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    await rm(staging, { recursive: true, force: true, maxRetries: 20 });
   }
 }
 

@@ -11,7 +11,7 @@ interface Symptom {
 
 const symptoms: readonly Symptom[] = [
   {
-    pattern: /No space left on device|Disk quota exceeded/,
+    pattern: /No space left on device|Disk quota exceeded/i,
     sentence: () =>
       'the disk is full. Free some space there and start again; nothing that was acknowledged is lost',
   },
@@ -56,7 +56,7 @@ const symptoms: readonly Symptom[] = [
       'the data directory is damaged (its last checkpoint cannot be read). Restore it from a backup, or move it away to start empty',
   },
   {
-    pattern: /Permission denied|Operation not permitted/,
+    pattern: /Permission denied|Operation not permitted|Read-only file system/i,
     sentence: () => 'it may not read or write one of its files',
   },
 ];

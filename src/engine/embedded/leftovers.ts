@@ -24,7 +24,11 @@ const fastThenImmediate: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGQUIT', 10_000],
   ['SIGKILL', 5_000],
 ];
-const immediate = fastThenImmediate.slice(1);
+/** Without their postmaster they can finish nothing. */
+const forBackends: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGQUIT', 2_000],
+  ['SIGKILL', 5_000],
+];
 
 export async function clearLeftovers({
   dataDirectory,
@@ -39,7 +43,7 @@ export async function clearLeftovers({
     await end(pid, dataDirectory, fastThenImmediate);
   }
   for (const backend of await postgresProcessesOf(dataDirectory)) {
-    await end(backend, dataDirectory, immediate);
+    await end(backend, dataDirectory, forBackends);
   }
   // A dead pid is left in the file: PostgreSQL checks by it that the old shared memory is gone. A pid that is
   // somebody else's by now, or none at all, would only stop it.

@@ -13,10 +13,10 @@ export interface DirectoryLock {
 
 export async function acquireLock(path: string, directory: string): Promise<DirectoryLock> {
   const mine = `${process.pid}\n${(await startTimeOf(process.pid)) ?? ''}\n${randomUUID()}\n`;
-  const draft = `${path}.${randomUUID()}`;
   // Linked into place when complete: nobody ever reads half a lock.
-  await writeFile(draft, mine, { mode: 0o600 });
+  const draft = `${path}.${randomUUID()}`;
   try {
+    await writeFile(draft, mine, { mode: 0o600 });
     while (!(await tryLink(draft, path))) {
       const theirs = await readFile(path, 'utf8').catch(() => undefined);
       if (theirs === undefined) continue;

@@ -59,7 +59,9 @@ async function refuseOtherUser(request: OperatingUserRequest): Promise<undefined
 async function ownerOf(dataDirectory: string): Promise<OperatingUser | undefined> {
   const entry = await stat(dataDirectory).catch(() => undefined);
   if (entry === undefined || entry.uid === 0) return undefined;
-  return { name: `user ${entry.uid}`, uid: entry.uid, gid: entry.gid };
+  const named = await runCommand('id', ['-un', String(entry.uid)]);
+  const name = named.code === 0 ? named.output[0] : undefined;
+  return { name: name ?? `user ${entry.uid}`, uid: entry.uid, gid: entry.gid };
 }
 
 async function findUser(name: string): Promise<OperatingUser | undefined> {
@@ -87,10 +89,8 @@ async function createUser(): Promise<OperatingUser> {
   if (made.errno === 'ENOENT') {
     // BusyBox has adduser and addgroup instead.
     await runCommand('addgroup', ['-S', ownUser]);
-    await runCommand('adduser', [
-      ...['-S', '-D', '-H', '-h', '/nonexistent'],
-      ...['-s', '/bin/false', '-G', ownUser, ownUser],
-    ]);
+    const noHome = ['-S', '-D', '-H', '-h', '/nonexistent', '-s', '/bin/false'];
+    await runCommand('adduser', [...noHome, '-G', ownUser, ownUser]);
   }
   const user = await findUser(ownUser);
   if (user === undefined) {

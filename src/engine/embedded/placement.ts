@@ -52,12 +52,13 @@ export async function openProjectDirectory(directory: string): Promise<string> {
     await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
       if (errnoOf(error) !== 'EEXIST') throw error;
     });
-    return await realpath(directory);
+    if ((await stat(directory)).isDirectory()) return await realpath(directory);
   } catch (error) {
     throw new EmbeddedServerError(
       `The directory ${directory} cannot be made or opened (${errnoOf(error)}). Check who owns it, and that its parent is writable.`,
     );
   }
+  throw new EmbeddedServerError(`${directory} is not a directory. Move it away and start again.`);
 }
 
 /** Decides, and makes what holds a lock and a socket; the data are touched by settleData(), under the lock. */
@@ -185,7 +186,7 @@ async function prepareSocketDirectory(
   const inHome = join(home, 'run');
   const fits = (directory: string) =>
     Buffer.byteLength(join(directory, socketName)) <= longestSocketPath;
-  if (fits(inHome)) {
+  if (fits(inHome) && (user === undefined || (await openToUser(home, user)))) {
     await ensurePrivateDirectory(inHome, user);
     return inHome;
   }

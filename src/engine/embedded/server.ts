@@ -8,7 +8,8 @@ import type { Logger } from 'pino';
 import { prepareBinaries } from './binaries.ts';
 import { bootstrap, databaseNames } from './bootstrap.ts';
 import { prepareCluster } from './cluster.ts';
-import type { EmbeddedServerError } from './error.ts';
+import { EmbeddedServerError, errnoOf } from './error.ts';
+import { explain } from './explain.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { acquireLock, type DirectoryLock } from './lock.ts';
 import { chooseOperatingUser } from './operating-user.ts';
@@ -67,7 +68,17 @@ const databases: Readonly<Record<EmbeddedRole, string>> = {
 
 /** @throws EmbeddedServerError with a sentence for the person at the terminal; nothing is left running then. */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
-  const { stateDirectory = '/var/lib/hatidata', onProgress, onRestart, onFailure } = options;
+  try {
+    return await start(options);
+  } catch (error) {
+    if (error instanceof EmbeddedServerError || errnoOf(error) === undefined) throw error;
+    const what = `The embedded PostgreSQL could not be started in ${options.directory}`;
+    throw new EmbeddedServerError(explain(what, [String(error)]), { cause: error });
+  }
+}
+
+async function start(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  const { stateDirectory = '/var/lib/hatidata', onProgress } = options;
   const log = options.log.child({ component: 'postgres' });
   const say = (message: string) => {
     log.info(message);
@@ -86,6 +97,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   try {
     await settleData(request, placement);
     const binaries = await prepareBinaries({ user, stateDirectory, say });
+    const { postgres } = binaries;
     const stored = await loadSecrets(join(directory, 'secrets.json'));
     await clearLeftovers({ dataDirectory, socketDirectory, say });
     await prepareCluster({ dataDirectory, binaries, user, stored, say });
@@ -93,12 +105,11 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     supervisor = new Supervisor({
       launch: async () => {
         await clearLeftovers({ dataDirectory, socketDirectory, say });
-        const { postgres } = binaries;
         return await launchPostmaster({ postgres, dataDirectory, socketDirectory, user, log });
       },
       log,
-      onRestart: () => onRestart?.(),
-      onFailure: (error) => onFailure?.(error),
+      onRestart: () => options.onRestart?.(),
+      onFailure: (error) => options.onFailure?.(error),
     });
     await supervisor.start();
     await bootstrap({ host: socketDirectory, port }, stored.secrets);

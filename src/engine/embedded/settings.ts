@@ -2,14 +2,15 @@
  * The server's two configuration files. They are ours: written anew at each start, so that a newer HatiData brings its
  * own settings to old data.
  *
- * What the server logs may not hold a client's data: no statements, no parameters, and no message below LOG, since
- * ordinary errors quote values (invalid input syntax for type integer: "…") and their details whole rows.
+ * What the server logs may not hold a client's data: no statements, no parameters, no details. What is left of them in
+ * its messages is taken out on the way to our log (server-log.ts).
  * https://www.postgresql.org/docs/18/runtime-config-logging.html
  */
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUser } from './command.ts';
 import type { OperatingUser } from './operating-user.ts';
+import { linePrefix } from './server-log.ts';
 import { scramIterations } from './scram.ts';
 
 const settings: Readonly<Record<string, string | number>> = {
@@ -46,8 +47,8 @@ const settings: Readonly<Record<string, string | number>> = {
   logging_collector: 'off',
   log_destination: "'stderr'",
   log_timezone: "'UTC'",
-  log_line_prefix: "'%p %e '",
-  log_min_messages: 'log',
+  log_line_prefix: `'${linePrefix}'`,
+  log_min_messages: 'error',
   log_error_verbosity: 'terse',
   log_statement: "'none'",
   log_min_error_statement: 'panic',

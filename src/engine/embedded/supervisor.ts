@@ -113,7 +113,7 @@ export class Supervisor {
   #giveUp(reason: string): void {
     this.#state = 'failed';
     const error = new EmbeddedServerError(
-      `PostgreSQL ended ${restartBudget.count} times within a minute and is not started again. The last time: ${reason}`,
+      `PostgreSQL was started again ${restartBudget.count} times within a minute and is given up. The last time it ended with: ${reason}`,
     );
     this.#options.log.fatal({ err: error }, 'PostgreSQL is given up');
     this.#options.onFailure(error);

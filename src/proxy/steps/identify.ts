@@ -18,7 +18,9 @@ export const identify: Step = (request) => {
       texts.push(statement.text);
     } else if (statement.node === 'VariableSetStmt' && change.values?.length === 1) {
       const name = engineApplicationName(principal.agent, change.values[0]);
-      texts.push(`SET ${change.local ? 'LOCAL ' : ''}application_name = '${name.replaceAll("'", "''")}'`);
+      texts.push(
+        `SET ${change.local ? 'LOCAL ' : ''}application_name = '${name.replaceAll("'", "''")}'`,
+      );
     } else {
       return {
         action: 'refuse',

@@ -9,7 +9,10 @@ export const route: Step = ({ classified }) => {
   for (const { system } of statements) {
     if (system?.kind === 'misused') {
       const { what, hint } = system;
-      return { action: 'refuse', error: new HatiError('system_statement_shape', { params: { what }, hint }) };
+      return {
+        action: 'refuse',
+        error: new HatiError('system_statement_shape', { params: { what }, hint }),
+      };
     }
   }
   if (statements.every((statement) => statement.system !== undefined)) {

@@ -1,0 +1,214 @@
+import type { HatiError } from '../errors.ts';
+import type { SettingChange } from '../sql/statement.ts';
+import { adminHint, refusalError, type Refusal } from './refusal.ts';
+import type { Scope } from './scope.ts';
+import {
+  any,
+  duration,
+  integer,
+  memory,
+  never,
+  on,
+  oneOf,
+  safeSearchPath,
+  utf8,
+  type ValueRule,
+} from './setting-values.ts';
+
+/**
+ * One table for SET, RESET, set_config, ALTER … SET and startup parameters.
+ *
+ * Resetting is always fine where setting is: the engine connection carries its clamps as startup options, so RESET,
+ * SET … TO DEFAULT, RESET ALL and DISCARD ALL come back to them. Reading a setting is not restricted.
+ */
+
+/**
+ * What no scope may touch, because the judgement of statements or the identity of the session stands on it.
+ * A rule with a value leaves that value open.
+ */
+const protectedSettings: ReadonlyMap<string, ValueRule> = new Map([
+  // What we read must be what the engine reads.
+  ['client_encoding', utf8],
+  ['standard_conforming_strings', on],
+  // Who we are on the engine.
+  ['role', never],
+  ['session_authorization', never],
+  // Triggers, rules and foreign keys stay on.
+  ['session_replication_role', never],
+  // Code of the server's file system, and the catalogue itself.
+  ['dynamic_library_path', never],
+  ['session_preload_libraries', never],
+  ['local_preload_libraries', never],
+  ['shared_preload_libraries', never],
+  ['allow_system_table_mods', never],
+]);
+
+/** Names that are ours; they are answered by the proxy as statements of their own and never reach the engine. */
+const ownPrefix = 'hatidata';
+
+const planner = [
+  ...[
+    'enable_async_append',
+    'enable_bitmapscan',
+    'enable_distinct_reordering',
+    'enable_gathermerge',
+  ],
+  ...[
+    'enable_group_by_reordering',
+    'enable_hashagg',
+    'enable_hashjoin',
+    'enable_incremental_sort',
+    'enable_indexscan',
+  ],
+  ...[
+    'enable_indexonlyscan',
+    'enable_material',
+    'enable_memoize',
+    'enable_mergejoin',
+    'enable_nestloop',
+  ],
+  ...[
+    'enable_parallel_append',
+    'enable_parallel_hash',
+    'enable_partition_pruning',
+    'enable_partitionwise_aggregate',
+  ],
+  ...[
+    'enable_partitionwise_join',
+    'enable_presorted_aggregate',
+    'enable_self_join_elimination',
+    'enable_seqscan',
+  ],
+  ...[
+    'enable_sort',
+    'enable_tidscan',
+    'constraint_exclusion',
+    'cpu_index_tuple_cost',
+    'cpu_operator_cost',
+  ],
+  ...[
+    'cpu_tuple_cost',
+    'cursor_tuple_fraction',
+    'effective_cache_size',
+    'effective_io_concurrency',
+    'geqo',
+  ],
+  ...[
+    'geqo_threshold',
+    'jit',
+    'jit_above_cost',
+    'jit_inline_above_cost',
+    'jit_optimize_above_cost',
+  ],
+  ...[
+    'min_parallel_index_scan_size',
+    'min_parallel_table_scan_size',
+    'parallel_leader_participation',
+  ],
+  ...[
+    'parallel_setup_cost',
+    'parallel_tuple_cost',
+    'plan_cache_mode',
+    'random_page_cost',
+    'recursive_worktable_factor',
+  ],
+  ...['seq_page_cost', 'synchronize_seqscans'],
+];
+
+const presentation = [
+  ...[
+    'application_name',
+    'bytea_output',
+    'datestyle',
+    'default_text_search_config',
+    'escape_string_warning',
+  ],
+  ...['extra_float_digits', 'intervalstyle', 'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time'],
+  ...['quote_all_identifiers', 'timezone', 'timezone_abbreviations', 'xmlbinary', 'xmloption'],
+];
+
+const transactions = [
+  ...['transaction_isolation', 'default_transaction_isolation', 'transaction_deferrable'],
+  ...['default_transaction_deferrable', 'check_function_bodies', 'synchronous_commit'],
+];
+
+const longestWait = '1h';
+
+/**
+ * What a readonly key may set: how values look, how plans are made, and limits up to a ceiling, so that one agent
+ * cannot take the server's memory or hold a connection for days. What is not listed is refused.
+ */
+const readonlySettings: ReadonlyMap<string, ValueRule> = new Map<string, ValueRule>([
+  ...[...planner, ...presentation, ...transactions].map((name): [string, ValueRule] => [name, any]),
+  ['search_path', safeSearchPath],
+  // Lower levels print plans and values of other objects.
+  ['client_min_messages', oneOf('log', 'info', 'notice', 'warning', 'error', 'fatal', 'panic')],
+  ['default_transaction_read_only', on],
+  ['transaction_read_only', on],
+  ['row_security', on],
+  // 0 would mean "no limit".
+  ['statement_timeout', duration('1ms', longestWait)],
+  ['transaction_timeout', duration('1ms', longestWait)],
+  ['idle_in_transaction_session_timeout', duration('1ms', longestWait)],
+  ['idle_session_timeout', duration('1ms', '24h')],
+  ['lock_timeout', duration('0', longestWait)],
+  ['work_mem', memory(1, '256MB')],
+  ['temp_buffers', memory(8, '64MB')],
+  ['hash_mem_multiplier', integer(1, 4)],
+  ['from_collapse_limit', integer(1, 20)],
+  ['join_collapse_limit', integer(1, 20)],
+  ['max_parallel_workers_per_gather', integer(0, 8)],
+]);
+
+export function judgeSetting(scope: Scope, change: SettingChange): HatiError | undefined {
+  const refusal = refuseSetting(scope, change);
+  return refusal && refusalError(refusal);
+}
+
+export function refuseSetting(scope: Scope, change: SettingChange): Refusal | undefined {
+  if (change.operation === 'show') return undefined;
+  const { name, values } = change;
+  if (name === undefined) return fixed('with a computed name', 'Give the name as a constant.');
+  if (name.startsWith(ownPrefix)) {
+    return fixed(
+      name,
+      `Use SET ${name} = 'value' as a statement of its own; it is kept by HatiData, not by the engine.`,
+    );
+  }
+  const rule = ruleFor(scope, name);
+  if (rule === 'free') return undefined;
+  if (rule === never) return fixed(name);
+  if (rule === undefined) return fixed(name, adminHint);
+  if (values === undefined)
+    return wrongValue(name, 'a computed value', 'Give the value as a constant.');
+  return rule(values) ? undefined : refusedValue(scope, name, values);
+}
+
+/** `free` may even be computed; `undefined` is refused because nobody listed it. */
+function ruleFor(scope: Scope, name: string): ValueRule | 'free' | undefined {
+  const protectedRule = protectedSettings.get(name);
+  if (protectedRule) return protectedRule;
+  if (scope === 'admin') return 'free';
+  // Names with a dot are the application's own variables. A computed value in one would carry data past every later
+  // rule, so even these must be constants.
+  return name.includes('.') ? any : readonlySettings.get(name);
+}
+
+function refusedValue(scope: Scope, name: string, values: readonly string[]): Refusal {
+  const value = values.join(', ').slice(0, 64);
+  if (name === 'client_encoding') return { code: 'client_encoding_fixed', params: { value } };
+  const isLimit = scope === 'readonly' && !protectedSettings.has(name);
+  return wrongValue(name, value === '' ? 'an empty value' : value, isLimit ? adminHint : undefined);
+}
+
+function wrongValue(setting: string, value: string, hint?: string): Refusal {
+  return {
+    code: 'setting_value_not_allowed',
+    params: { setting, value },
+    ...(hint !== undefined && { hint }),
+  };
+}
+
+function fixed(setting: string, hint?: string): Refusal {
+  return { code: 'setting_not_allowed', params: { setting }, ...(hint !== undefined && { hint }) };
+}

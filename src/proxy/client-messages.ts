@@ -1,0 +1,309 @@
+import { HatiError } from '../errors.ts';
+import type { Principal } from '../ports.ts';
+import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
+import {
+  decodeBindNames,
+  decodeExecute,
+  decodeObjectName,
+  decodeParse,
+  decodeQuery,
+} from '../wire/decode.ts';
+import { EngineError } from '../wire/engine-error.ts';
+import type { FrontendMessage } from '../wire/framing.ts';
+import { flush, parse, query, refusedByHatiData, sync } from '../wire/frontend-messages.ts';
+import { Frontend, type TransactionStatus } from '../wire/protocol.ts';
+import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
+import { OwnObjects } from './own-objects.ts';
+import { decide, type Decision, type PipelineParts } from './pipeline.ts';
+import type { Expected, ResponseQueue } from './response-queue.ts';
+
+/** What the session lets its messages do. The session alone holds the sockets. */
+export interface Outlets {
+  toEngine(bytes: Buffer): void;
+  /** Sends what has been gathered so far. */
+  flushToEngine(): void;
+  toClient(bytes: Buffer): void;
+  /** As of the last ReadyForQuery. */
+  status(): TransactionStatus;
+  isOver(): boolean;
+  /** The client said Terminate. */
+  goodbye(): void;
+  /** Notes that something was refused. */
+  noteRefusal(error: HatiError): void;
+  /** Turns a fault of ours into what a client may read, and logs the rest. */
+  internal(error: unknown): HatiError;
+}
+
+export interface ClientMessagesParts {
+  readonly outlets: Outlets;
+  readonly owed: ResponseQueue;
+  readonly principal: Principal;
+  readonly pipeline: PipelineParts;
+  readonly ownAnswers: OwnAnswerParts;
+}
+
+/**
+ * Decides what becomes of each message of the client: it goes to the engine, is refused, or is answered by us.
+ *
+ * A message that we refuse is replaced by one that the engine is sure to refuse, and the engine's error by ours
+ * (`refusedByHatiData`): so the order of answers, the abort of the transaction and the skip to Sync are PostgreSQL's
+ * own. Outside of a transaction, with nothing in flight, a refused Query is answered at once and the engine hears
+ * nothing.
+ */
+export class ClientMessages {
+  private readonly parts: ClientMessagesParts;
+  private readonly outlets: Outlets;
+  private readonly owed: ResponseQueue;
+  private readonly own: OwnObjects;
+
+  constructor(parts: ClientMessagesParts) {
+    this.parts = parts;
+    this.outlets = parts.outlets;
+    this.owed = parts.owed;
+    this.own = new OwnObjects(parts.ownAnswers);
+  }
+
+  /** Portals end with the transaction. */
+  endOfTransaction(): void {
+    this.own.endOfTransaction();
+  }
+
+  /** @returns a promise when the messages behind this one have to wait. */
+  take(message: FrontendMessage): Promise<void> | undefined {
+    const { raw, body } = message;
+    switch (message.type) {
+      case Frontend.Query:
+        return this.judge(decodeQuery(body), (decision) => this.onQuery(raw, decision));
+      case Frontend.Parse:
+        return this.takeParse(raw, body);
+      case Frontend.Bind:
+        return this.takeBind(raw, body);
+      case Frontend.Describe:
+        return this.takeDescribe(raw, body);
+      case Frontend.Execute:
+        return this.takeExecute(raw, body);
+      case Frontend.Close:
+        return this.takeClose(raw, body);
+      case Frontend.Sync:
+        this.forward(raw, 'sync');
+        return undefined;
+      case Frontend.Flush:
+      case Frontend.CopyData:
+        this.outlets.toEngine(raw);
+        return undefined;
+      case Frontend.CopyDone:
+      case Frontend.CopyFail:
+        this.owed.copyInEnded();
+        this.outlets.toEngine(raw);
+        return undefined;
+      case Frontend.FunctionCall:
+        this.refuseQuery(
+          new HatiError('feature_not_supported', {
+            params: { feature: 'the FunctionCall message' },
+          }),
+        );
+        return undefined;
+      case Frontend.Terminate:
+        this.outlets.goodbye();
+        return undefined;
+      default:
+        throw new HatiError('protocol_violation', {
+          params: { reason: `message type ${message.type} is not expected here` },
+        });
+    }
+  }
+
+  private forward(raw: Buffer, expected: Extract<Expected, string>): void {
+    this.owed.push(expected);
+    this.outlets.toEngine(raw);
+  }
+
+  /** Decides on a text and goes on with the decision, at once where no step had to wait. */
+  private judge(
+    text: Buffer,
+    then: (decision: Decision) => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    // What the engine will skip is not judged, and not answered.
+    if (this.owed.isSkipping) return undefined;
+    const decision = decide(text, this.parts.principal, this.parts.pipeline);
+    if (decision instanceof Promise) return decision.then(then);
+    return then(decision);
+  }
+
+  // Simple protocol.
+
+  private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
+    switch (decision.action) {
+      case 'forward':
+        this.forward(decision.text === undefined ? raw : query(decision.text), 'query');
+        return undefined;
+      case 'refuse':
+        this.refuseQuery(decision.error);
+        return undefined;
+      case 'answer':
+        return this.answerQuery(decision.statements);
+    }
+  }
+
+  private refuseQuery(error: HatiError): void {
+    this.outlets.noteRefusal(error);
+    this.failQuery(errorResponse(error));
+  }
+
+  private failQuery(response: Buffer): void {
+    if (this.owed.isEmpty && this.outlets.status() === 'idle') {
+      this.outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
+      return;
+    }
+    this.standIn(response);
+    this.forward(sync, 'sync');
+  }
+
+  private async answerQuery(
+    statements: Extract<Decision, { action: 'answer' }>['statements'],
+  ): Promise<void> {
+    if (!(await this.caughtUp())) return;
+    try {
+      for (const statement of statements) {
+        this.checkNotFailed();
+        this.outlets.toClient(await answerSimple(this.parts.ownAnswers, statement));
+      }
+      this.outlets.toClient(readyForQuery(this.outlets.status()));
+    } catch (error) {
+      this.failQuery(this.clientError(error));
+    }
+  }
+
+  // Extended protocol.
+
+  private takeParse(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    const message = decodeParse(body);
+    return this.judge(message.textBytes, (decision) => {
+      switch (decision.action) {
+        case 'forward': {
+          if (!this.own.isEmpty) {
+            const refusal = attempt(() => this.own.yieldStatement(message.name));
+            if (refusal !== undefined) return this.refuse(refusal);
+          }
+          const rewritten = decision.text;
+          this.forward(
+            rewritten === undefined ? raw : parse({ ...message, text: rewritten }),
+            'parse',
+          );
+          return undefined;
+        }
+        case 'refuse':
+          return this.refuse(decision.error);
+        case 'answer': {
+          const [statement, ...more] = decision.statements;
+          if (statement === undefined || more.length > 0) {
+            return this.refuse(
+              new HatiError('syntax_error', {
+                params: { message: 'cannot insert multiple commands into a prepared statement' },
+              }),
+            );
+          }
+          return this.answer(() => this.own.parse(message, statement));
+        }
+      }
+    });
+  }
+
+  private takeBind(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    if (!this.own.isEmpty) {
+      const names = decodeBindNames(body);
+      if (this.own.hasStatement(names.statement)) return this.answer(() => this.own.bind(body));
+      const refusal = attempt(() => this.own.yieldPortal(names.portal));
+      if (refusal !== undefined) return this.refuse(refusal);
+    }
+    this.forward(raw, 'bind');
+    return undefined;
+  }
+
+  private takeDescribe(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    if (!this.own.isEmpty) {
+      const name = decodeObjectName(body, 'Describe');
+      if (this.own.has(name)) return this.answer(() => this.own.describe(name));
+    }
+    this.forward(raw, 'describe');
+    return undefined;
+  }
+
+  private takeExecute(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    if (!this.own.isEmpty) {
+      const message = decodeExecute(body);
+      if (this.own.has({ kind: 'portal', name: message.portal })) {
+        return this.answer(() => this.own.execute(message));
+      }
+    }
+    this.forward(raw, 'execute');
+    return undefined;
+  }
+
+  private takeClose(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    if (!this.own.isEmpty) {
+      const name = decodeObjectName(body, 'Close');
+      if (this.own.has(name)) return this.answer(() => this.own.close(name));
+    }
+    this.forward(raw, 'close');
+    return undefined;
+  }
+
+  /** Refuses one message of an extended batch. */
+  private refuse(error: HatiError): undefined {
+    this.outlets.noteRefusal(error);
+    this.standIn(errorResponse(error));
+    return undefined;
+  }
+
+  private standIn(refusal: Buffer): void {
+    this.owed.push({ refusal });
+    this.outlets.toEngine(refusedByHatiData);
+  }
+
+  /** Answers one message of an extended batch ourselves, in its turn. */
+  private async answer(produce: () => Buffer | Promise<Buffer>): Promise<void> {
+    if (!(await this.caughtUp())) return;
+    try {
+      this.checkNotFailed();
+      this.outlets.toClient(await produce());
+    } catch (error) {
+      this.standIn(this.clientError(error));
+    }
+  }
+
+  /**
+   * Waits until the engine has answered all that it was sent.
+   * @returns false when it will discard what comes until the next Sync, or the session is over.
+   */
+  private async caughtUp(): Promise<boolean> {
+    if (!this.owed.isEmpty) {
+      this.outlets.toEngine(flush);
+      this.outlets.flushToEngine();
+      await this.owed.drained();
+    }
+    return !this.owed.isSkipping && !this.outlets.isOver();
+  }
+
+  private checkNotFailed(): void {
+    if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
+  }
+
+  /** What a client is told of an error: typed ones in their own words, everything else with a reference to the log. */
+  private clientError(error: unknown): Buffer {
+    if (error instanceof EngineError) return error.response;
+    const known = error instanceof HatiError ? error : this.outlets.internal(error);
+    this.outlets.noteRefusal(known);
+    return errorResponse(known);
+  }
+}
+
+function attempt(act: () => void): HatiError | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof HatiError) return error;
+    throw error;
+  }
+}
