@@ -75,11 +75,9 @@ function readLines(path: string): string[] {
 
 /** A begin marker without its end is left alone: what follows it may be the user's. */
 function withoutBlock(lines: readonly string[], owner: string): string[] {
-  const begin = lines.indexOf(beginMarker(owner));
-  const end = lines.indexOf(endMarker(owner), begin + 1);
-  return begin === -1 || end === -1
-    ? [...lines]
-    : [...lines.slice(0, begin), ...lines.slice(end + 1)];
+  const end = lines.indexOf(endMarker(owner));
+  const begin = end === -1 ? -1 : lines.lastIndexOf(beginMarker(owner), end);
+  return begin === -1 ? [...lines] : [...lines.slice(0, begin), ...lines.slice(end + 1)];
 }
 
 /** Whether a line of the user's already answers for every database and user of this host and port. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 
 /** Whether a listener on this address could be opened now. */
 export async function isPortFree(host: string, port: number): Promise<boolean> {
@@ -18,21 +19,30 @@ async function canListen(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * The process that listens on a port, as far as Linux lets this user see it: its name and id, never its arguments,
- * which may hold a password.
+ * The process that listens on a port, as far as Linux lets this user see it: its program and id, never its arguments,
+ * which may hold a password; for a proxy of ours, the directory of its project.
  */
 export function describePortOwner(port: number): string | undefined {
   try {
     const inodes = listeningInodes(port);
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       if (holdsSocket(pid, inodes)) {
-        return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
+        return describeProcess(pid);
       }
     }
   } catch {
     // No /proc here.
   }
   return undefined;
+}
+
+function describeProcess(pid: string): string {
+  const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  if (args.some((arg) => /\bmain\.[jt]s$|\bhati(?:\.js)?$/.test(arg)) && args.includes('start')) {
+    return `the HatiData proxy of ${readlinkSync(`/proc/${pid}/cwd`)} (process ${pid})`;
+  }
+  // Some programs write a whole sentence where their name belongs.
+  return `${basename(program.split(' ')[0] ?? '')} (process ${pid})`;
 }
 
 /** Socket inodes in state LISTEN (0A) on the port, from /proc/net/tcp and tcp6. */

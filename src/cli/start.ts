@@ -6,6 +6,7 @@ import type { Logger } from '../shared/log.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { prettyDestination } from './log-format.ts';
+import { describePortOwner } from './port-owner.ts';
 import { addPgpassBlock, pgpassPath, removePgpassBlock } from './pgpass.ts';
 import { Progress } from './progress.ts';
 import { findProject, loadConfig } from './project.ts';
@@ -66,8 +67,9 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   try {
     await serveUntil(stopRequested, { context, project, config, log });
   } catch (error) {
-    log.fatal({ err: error }, 'the proxy ended with an error');
-    throw error;
+    const told = explainListenFault(error, config);
+    log.fatal({ err: told }, 'the proxy ended with an error');
+    throw told;
   } finally {
     releaseRunFile(project.runPath);
   }
@@ -116,6 +118,30 @@ async function serveUntil(
   } finally {
     await proxy.stop();
   }
+}
+
+/** What the operating system says of an address, as something to do. */
+function explainListenFault(error: unknown, { listen: { host, port } }: Config): unknown {
+  if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
+  const code = 'code' in error ? error.code : undefined;
+  const other = 'choose another with --port, HATIDATA_LISTEN_ADDR or proxy.listen';
+  if (code === 'EADDRINUSE') {
+    const owner = describePortOwner(port) ?? 'another program';
+    return new CommandError(`Port ${port} is in use by ${owner}; end that, or ${other}.`, {
+      cause: error,
+    });
+  }
+  if (code === 'EACCES') {
+    return new CommandError(`This user may not listen on port ${port}; ${other}.`, {
+      cause: error,
+    });
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return new CommandError(`"${host}" is not an address of this machine; ${other}.`, {
+      cause: error,
+    });
+  }
+  return error;
 }
 
 /** A convenience must not keep the proxy from running. */

@@ -103,7 +103,6 @@ interface Facts {
   readonly roles: ReadonlySet<string>;
   /** User schemas, quoted. */
   readonly schemas: readonly string[];
-  readonly mayGrantReadAll: boolean;
   /** Roles other than the writer that own tables, quoted. */
   readonly owners: readonly string[];
 }
@@ -114,7 +113,6 @@ async function readFacts(client: pg.Client): Promise<Facts> {
     superuser: boolean;
     roles: string[];
     schemas: string[];
-    read_all: boolean;
     owners: string[];
   }>(
     `SELECT quote_ident(current_database()) AS database,
@@ -123,9 +121,6 @@ async function readFacts(client: pg.Client): Promise<Facts> {
             ARRAY(SELECT quote_ident(nspname) FROM pg_namespace
                    WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
                      AND has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ORDER BY 1) AS schemas,
-            r.rolsuper OR EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-                                   WHERE g.rolname = 'pg_read_all_data' AND m.member = r.oid AND m.admin_option)
-              AS read_all,
             ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c
                     JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'
@@ -140,18 +135,23 @@ async function readFacts(client: pg.Client): Promise<Facts> {
     isSuperuser: row.superuser,
     roles: new Set(row.roles),
     schemas: row.schemas,
-    mayGrantReadAll: row.read_all,
     owners: row.owners,
   };
 }
 
-function grants({ database, schemas, mayGrantReadAll }: Facts): string[] {
+function grants({ database, schemas, isSuperuser }: Facts): string[] {
   const { reader, writer } = preparedRoles;
   return [
     `ALTER ROLE ${reader} SET default_transaction_read_only = on`,
     `GRANT CONNECT ON DATABASE ${database} TO ${reader}, ${writer}`,
     `GRANT CREATE, TEMPORARY ON DATABASE ${database} TO ${writer}`,
-    ...(mayGrantReadAll ? [`GRANT pg_read_all_data TO ${reader}`] : []),
+    // What admin keys create is for readonly keys to read. Not pg_read_all_data, which also reads pg_authid.
+    ...(isSuperuser
+      ? [
+          `ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT USAGE ON SCHEMAS TO ${reader}`,
+          `ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader}`,
+        ]
+      : []),
     ...schemas.flatMap((schema) => [
       `GRANT USAGE ON SCHEMA ${schema} TO ${reader}, ${writer}`,
       `GRANT CREATE ON SCHEMA ${schema} TO ${writer}`,
@@ -166,7 +166,7 @@ function grants({ database, schemas, mayGrantReadAll }: Facts): string[] {
   ];
 }
 
-function notes({ owners, mayGrantReadAll }: Facts): string[] {
+function notes({ owners, isSuperuser }: Facts): string[] {
   const { reader, writer } = preparedRoles;
   const list: string[] = [];
   if (owners.length > 0) {
@@ -175,10 +175,10 @@ function notes({ owners, mayGrantReadAll }: Facts): string[] {
         ` To let admin keys do that as well: GRANT ${owners[0]} TO ${writer}`,
     );
   }
-  if (!mayGrantReadAll) {
+  if (!isSuperuser) {
     list.push(
-      `This login may not grant pg_read_all_data. Tables that admin keys create are readable for ${reader} after:` +
-        ` ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader}`,
+      `Tables that admin keys create are readable for ${reader} only after, as ${writer}:` +
+        ` ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO ${reader}`,
     );
   }
   return list;

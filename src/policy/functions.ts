@@ -32,7 +32,7 @@ export function judgeFunction(scope: Scope, ref: FunctionRef): Refusal | undefin
 }
 
 /** Only computes or tells something, as far as its name says. */
-export function isReviewed({ schema, name, notation }: FunctionRef): boolean {
+function isReviewed({ schema, name, notation }: FunctionRef): boolean {
   if (schema === 'information_schema') return informationSchemaFunctions.has(name);
   if (schema !== undefined && schema !== 'pg_catalog') return false;
   return builtinFunctions.has(name) || (notation === 'field' && builtinFields.has(name));

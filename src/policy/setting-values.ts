@@ -102,5 +102,5 @@ function isCatalogue(part: string): boolean {
 }
 
 function prefixes(word: string): string[] {
-  return [...word].map((_letter, index) => word.slice(0, index + 1));
+  return Array.from(word, (_letter, index) => word.slice(0, index + 1));
 }

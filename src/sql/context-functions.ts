@@ -166,10 +166,11 @@ function contextCall(range: RangeFunction): FuncCall | undefined {
 function rangeFunctions(parsed: readonly RawStmt[]): RangeFunction[] {
   const found: RangeFunction[] = [];
   const stack: unknown[] = [...parsed];
-  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+  while (stack.length > 0) {
+    const value = stack.pop();
     if (typeof value !== 'object' || value === null) continue;
     if (isRangeFunction(value)) found.push(value.RangeFunction);
-    stack.push(...Object.values(value));
+    for (const child of Object.values(value)) stack.push(child);
   }
   return found;
 }

@@ -15,7 +15,7 @@ export class Findings {
   readonly operators: OperatorRef[] = [];
   readonly settings: SettingChange[] = [];
   readonly effects = new Set<SessionEffect>();
-  /** Every name that was spelt as a string node, for the few rules that ask "is it mentioned at all". */
+  /** Every name that was spelt as a string node, for the rule that asks whether pg_temp is mentioned at all. */
   readonly names = new Set<string>();
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */
   readonly resolvedSettings = new Map<object, string>();

@@ -29,7 +29,7 @@ type NodeOf<Name extends NodeName> = Extract<Node, Record<Name, unknown>>[Name &
 /** `parent` is the node around it; `undefined` for a statement itself. */
 type Describe<T> = (node: T, findings: Findings, parent: NodeName | undefined) => void;
 
-export type Rule<T = never> =
+type Rule<T = never> =
   /** Only its children matter. */
   | 'part'
   /** Not to be met in what the parser returns. */

@@ -115,9 +115,8 @@ export function vacuum(statement: VacuumStmt, findings: Findings): void {
 }
 
 export function rename(statement: RenameStmt, findings: Findings): void {
-  findings.act(
-    statement.renameType === 'OBJECT_ROLE' ? { class: 'roles', verb: 'ALTER ROLE' } : ddl,
-  );
+  findings.act(ddl);
+  if (statement.renameType === 'OBJECT_ROLE') findings.act({ class: 'roles', verb: 'ALTER ROLE' });
 }
 
 const holdOption = 0x20;

@@ -14,7 +14,7 @@ import {
  */
 
 /** Clients make schemas named `_hatidata_…_local` of their own; only this one is ours. */
-export const keySchema = '_hatidata_keys';
+const keySchema = '_hatidata_keys';
 const sessionPrefix = 'hatidata';
 
 export interface WalkedStatement {
@@ -82,8 +82,8 @@ function keyRelationUse(node: Node, findings: Findings): SystemCall | undefined 
     );
   }
   const reads = findings.acts.every((act) => act.class === 'read');
-  // DROP, COMMENT and their like hold names as plain strings; in a read such a string is a column's qualifier.
-  const mentioned = ours || (!reads && (findings.names.has(keySchema) || createsKeySchema(node)));
+  // DROP, GRANT, SET SCHEMA and their like hold names as plain strings; in a read such a string is a column's qualifier.
+  const mentioned = ours || (!reads && mentions(node, keySchema));
   if (!mentioned) return undefined;
   return misusedRelation(
     'Only a SELECT reads it, as a statement of its own: SELECT * FROM _hatidata_keys.active_keys.',
@@ -94,12 +94,16 @@ function misusedRelation(hint: string): SystemCall {
   return { kind: 'misused', what: keySchema, hint, adminOnly: true };
 }
 
-function createsKeySchema(node: Node): boolean {
-  if ('CreateSchemaStmt' in node) return node.CreateSchemaStmt.schemaname === keySchema;
-  return (
-    'RenameStmt' in node &&
-    (node.RenameStmt.newname === keySchema || node.RenameStmt.subname === keySchema)
-  );
+/** Whether a name occurs anywhere in the tree, values left out. */
+function mentions(node: Node, name: string): boolean {
+  const stack: unknown[] = [node];
+  while (stack.length > 0) {
+    const value = stack.pop();
+    if (value === name) return true;
+    if (typeof value !== 'object' || value === null || 'A_Const' in value) continue;
+    for (const child of Object.values(value)) stack.push(child);
+  }
+  return false;
 }
 
 function isSystemRelation({ schema, name }: { schema: string | undefined; name: string }): boolean {

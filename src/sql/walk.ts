@@ -62,7 +62,8 @@ function isKnown(name: string): name is NodeName {
 
 function applyRule(name: NodeName, visit: Visit, findings: Findings): void {
   const rule = grammar.get(name);
-  if (name === 'String') findings.names.add(String(visit.fields['sval'] ?? ''));
+  const spelt = name === 'String' ? visit.fields['sval'] : undefined;
+  if (typeof spelt === 'string') findings.names.add(spelt);
   if (name === 'RangeVar' && isCte(visit)) return;
   if (typeof rule === 'object') findings.act(rule);
   // The table types each rule by its node; the parser's JSON is that node's.

@@ -130,6 +130,15 @@ test('half a block is left alone, since the user may have edited it', () => {
   expect(readFileSync(path, 'utf8')).toBe(text);
 });
 
+test('half a block does not make the next one swallow what lies between', () => {
+  addPgpassBlock(path, owner, 5439);
+  const half = readFileSync(path, 'utf8').replace(/# <<<.*\n/, 'db:5432:app:me:secret\n');
+  writeFileSync(path, half);
+  addPgpassBlock(path, owner, 5440);
+  removePgpassBlock(path, owner);
+  expect(readFileSync(path, 'utf8')).toBe(half);
+});
+
 test('a symbolic link stays one, and the file behind it changes', () => {
   mkdirSync(join(home, 'dotfiles'));
   const real = join(home, 'dotfiles', 'pgpass');

@@ -306,7 +306,7 @@ describe('the password file', () => {
         'psql',
         [...args, '-c', 'SELECT count(*) FROM products', 'hatidata'],
         {
-          env: hati.env() as NodeJS.ProcessEnv,
+          env: hati.env(),
           encoding: 'utf8',
         },
       );

@@ -21,17 +21,28 @@ export interface EmbeddedChild {
   };
 }
 
+interface EmbeddedChildOptions extends SpawnOptions {
+  /** run-embedded.ts of another tree. */
+  readonly script?: string;
+  readonly stateDirectory?: string;
+}
+
+const ownScript = fileURLToPath(new URL('run-embedded.ts', import.meta.url));
+
 /** Starts run-embedded.ts in a process of its own and waits for what it says. */
 export async function embeddedChild(
   directory: string,
   ending: 'stay' | 'stop' | 'leave',
-  options: SpawnOptions = {},
+  { script = ownScript, stateDirectory, ...options }: EmbeddedChildOptions = {},
 ): Promise<EmbeddedChild> {
-  const script = fileURLToPath(new URL('run-embedded.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, directory, ending], {
-    ...options,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [script, directory, ending, ...(stateDirectory === undefined ? [] : [stateDirectory])],
+    {
+      ...options,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const exited = once(child, 'exit');
   if (child.stdout === null) throw new Error('no stdout');
   const lines = createInterface({ input: child.stdout });

@@ -114,6 +114,9 @@ describe('the reader, with read-only switched off', () => {
     "SELECT pg_import_system_collations('main')",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT pg_ls_dir('/')",
+    'SELECT * FROM pg_authid',
+    'SELECT * FROM pg_shadow',
+    'SELECT * FROM pg_user_mapping',
     'DROP FUNCTION pg_catalog.strftime(timestamp, text)',
   ])('cannot %s', async (sql) => {
     await expect(reader.query(sql)).rejects.toMatchObject({ code: '42501' });

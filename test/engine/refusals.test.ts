@@ -143,8 +143,12 @@ test('what a role changed about itself is put right by the next start', async ()
   await client.query('ALTER ROLE hatidata_reader SET default_transaction_read_only = off');
   await client.query("ALTER ROLE hatidata_reader PASSWORD 'mine'");
   await client.end();
+  await run(first, 'writer', 'ALTER DATABASE hatidata SET standard_conforming_strings = off');
+  await run(first, 'writer', 'ALTER DATABASE hatidata SET search_path = public');
   await first.stop();
-  expect(await run(await project.start(), 'reader', 'SHOW default_transaction_read_only')).toEqual([
-    ['on'],
-  ]);
+  const second = await project.start();
+  expect(await run(second, 'writer', 'SHOW standard_conforming_strings')).toEqual([['on']]);
+  // Where names are looked up is the owner's choice.
+  expect(await run(second, 'writer', 'SHOW search_path')).toEqual([['public']]);
+  expect(await run(second, 'reader', 'SHOW default_transaction_read_only')).toEqual([['on']]);
 });

@@ -2,11 +2,12 @@
 import { pino } from 'pino';
 import { startEmbeddedServer } from '../../src/engine/embedded/server.ts';
 
-const [directory = '', ending = 'stay'] = process.argv.slice(2);
+const [directory = '', ending = 'stay', stateDirectory = `${directory}-state`] =
+  process.argv.slice(2);
 try {
   const server = await startEmbeddedServer({
     directory,
-    stateDirectory: `${directory}-state`,
+    stateDirectory,
     log: pino({ level: 'silent' }),
   });
   const { dataDirectory, pid } = server;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -86,6 +87,9 @@ test.each([
   const { host } = server.connection('reader');
   expect(Buffer.byteLength(join(host, '.s.PGSQL.5432'))).toBeLessThanOrEqual(107);
   expect((await stat(host)).mode & 0o777).toBe(0o700);
+  await server.stop();
+  const inProject = host === join(project.directory, 'run');
+  expect(existsSync(host)).toBe(inProject);
 });
 
 test('two projects side by side', async () => {
@@ -108,6 +112,7 @@ test('what a client does never reaches the log, not even by way of errors and cr
   await insert();
   await expect(insert()).rejects.toMatchObject({ code: '23505' });
   await expect(client.query(`SELECT '${canary}'::int`)).rejects.toMatchObject({ code: '22P02' });
+  await client.query(`DO $$ BEGIN RAISE LOG '${canary}'; RAISE WARNING '${canary}'; END $$`);
   await expect(client.query(`SELEC '${canary}'`)).rejects.toMatchObject({ code: '42601' });
   const [[pid]] = (await run(
     server,

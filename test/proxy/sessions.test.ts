@@ -45,7 +45,8 @@ function endOf(client: pg.Client): Promise<Error> {
   return new Promise((resolve) => client.once('error', resolve));
 }
 
-const longRead = 'SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b';
+const longRead =
+  'SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b';
 
 /** As the engine sees it; a role sees the statements of its own sessions only. */
 async function runningReads(role: 'reader' | 'writer'): Promise<number> {
@@ -122,12 +123,16 @@ describe('first words', () => {
     });
     const client = new RawClient(strict.port);
     client.send(f.startup({ user: 'agent' }).subarray(0, 6));
-    expect(show(await client.rest())).toEqual(['E 08006 the connection was not authenticated within 1 seconds']);
+    expect(show(await client.rest())).toEqual([
+      'E 08006 the connection was not authenticated within 1 seconds',
+    ]);
 
     const first = await RawClient.login(strict.port);
     const second = new RawClient(strict.port);
     second.send(f.startup({ user: 'agent' }));
-    expect(show(await second.rest())).toEqual(['E 53300 the proxy has reached its limit of 1 connections']);
+    expect(show(await second.rest())).toEqual([
+      'E 53300 the proxy has reached its limit of 1 connections',
+    ]);
     first.close();
     await strict.stop();
   });
@@ -166,7 +171,12 @@ describe('TLS', () => {
     client.send(Buffer.from('not a handshake at all'));
     await client.rest();
     // The proxy is still there.
-    const good = connectTls({ port: 1, socket: await upgradable(other.port), ca: readFileSync(certPath), servername: 'localhost' });
+    const good = connectTls({
+      port: 1,
+      socket: await upgradable(other.port),
+      ca: readFileSync(certPath),
+      servername: 'localhost',
+    });
     await new Promise<void>((resolve, reject) => {
       good.once('secureConnect', resolve);
       good.once('error', reject);
@@ -187,7 +197,14 @@ describe('who is refused', () => {
   test('every bad key is told the same', async () => {
     const good = await keyFor('was-good');
     await admin.query("SELECT revoke_api_key('was-good')");
-    for (const key of [good, `${good.slice(0, -1)}_`, `hd_ro_${'a'.repeat(32)}`, 'hd_ro_', 'x', 'hd_local ']) {
+    for (const key of [
+      good,
+      `${good.slice(0, -1)}_`,
+      `hd_ro_${'a'.repeat(32)}`,
+      'hd_ro_',
+      'x',
+      'hd_local ',
+    ]) {
       await expect(proxy.client(key), key).rejects.toMatchObject({
         message: 'Authentication failed: invalid API key',
         code: '28P01',
@@ -221,14 +238,18 @@ describe('what the engine sees', () => {
     expect(await seen()).toEqual({ app: "hati:seen it's mine", agent: 'seen' });
     await client.query("BEGIN; SET LOCAL application_name = 'local'; COMMIT");
     await client.query("SET hatidata.agent_id = 'forged'");
-    await expect(client.query("SELECT set_config('hatidata.agent_id', 'forged', false)")).rejects.toMatchObject({
+    await expect(
+      client.query("SELECT set_config('hatidata.agent_id', 'forged', false)"),
+    ).rejects.toMatchObject({
       code: '42501',
     });
     await client.query('RESET ALL');
     expect(await seen()).toEqual({ app: 'hati:seen my tool', agent: 'seen' });
     await client.query('DISCARD ALL');
     expect(await seen()).toEqual({ app: 'hati:seen my tool', agent: 'seen' });
-    expect((await client.query('SHOW hatidata_agent_id')).rows).toEqual([{ hatidata_agent_id: 'forged' }]);
+    expect((await client.query('SHOW hatidata_agent_id')).rows).toEqual([
+      { hatidata_agent_id: 'forged' },
+    ]);
   });
 });
 
@@ -266,28 +287,40 @@ describe('cancel', () => {
 });
 
 describe('a key that ends', () => {
-  test.each(['rotate_api_key', 'revoke_api_key'])('%s ends its sessions on every proxy', async (end) => {
-    const agent = `ends-by-${end}`;
-    const key = await keyFor(agent);
-    const idle = await proxy.client(key);
-    const busy = await proxy.client(key);
-    const elsewhere = await other.client(key, { ssl: { ca: readFileSync(certPath), servername: 'localhost' } });
-    const running = busy.query(longRead);
-    const ended = [endOf(idle), endOf(elsewhere)];
-    const failed = expect(running).rejects.toMatchObject({ code: '28P01' });
-    await eventually(async () => (await runningReads('reader')) === 1);
-    await admin.query(`SELECT ${end}($1)`, [agent]);
-    await failed;
-    for (const error of await Promise.all(ended)) {
-      expect(error).toMatchObject({ message: 'Authentication failed: invalid API key', code: '28P01' });
-    }
-    await eventually(async () => (await runningReads('reader')) === 0);
-    await expect(other.client(key, { ssl: { ca: readFileSync(certPath), servername: 'localhost' } })).rejects.toMatchObject({ code: '28P01' });
-  });
+  test.each(['rotate_api_key', 'revoke_api_key'])(
+    '%s ends its sessions on every proxy',
+    async (end) => {
+      const agent = `ends-by-${end}`;
+      const key = await keyFor(agent);
+      const idle = await proxy.client(key);
+      const busy = await proxy.client(key);
+      const elsewhere = await other.client(key, {
+        ssl: { ca: readFileSync(certPath), servername: 'localhost' },
+      });
+      const running = busy.query(longRead);
+      const ended = [endOf(idle), endOf(elsewhere)];
+      const failed = expect(running).rejects.toMatchObject({ code: '28P01' });
+      await eventually(async () => (await runningReads('reader')) === 1);
+      await admin.query(`SELECT ${end}($1)`, [agent]);
+      await failed;
+      for (const error of await Promise.all(ended)) {
+        expect(error).toMatchObject({
+          message: 'Authentication failed: invalid API key',
+          code: '28P01',
+        });
+      }
+      await eventually(async () => (await runningReads('reader')) === 0);
+      await expect(
+        other.client(key, { ssl: { ca: readFileSync(certPath), servername: 'localhost' } }),
+      ).rejects.toMatchObject({ code: '28P01' });
+    },
+  );
 
   test('a proxy that could not hear catches up when it can again', async () => {
     const key = await keyFor('while-deaf');
-    const elsewhere = await other.client(key, { ssl: { ca: readFileSync(certPath), servername: 'localhost' } });
+    const elsewhere = await other.client(key, {
+      ssl: { ca: readFileSync(certPath), servername: 'localhost' },
+    });
     const ended = endOf(elsewhere);
     const control = new pg.Client(proxy.direct('control'));
     await control.connect();

@@ -35,7 +35,9 @@ describe('agent RBAC walk-through', () => {
     expect(adminKey).toMatch(/^hd_admin_[a-z0-9]{32}$/);
 
     const analytics = await proxy.client(readonlyKey);
-    expect((await analytics.query('SELECT count(*) FROM products')).rows).toEqual([{ count: '42' }]);
+    expect((await analytics.query('SELECT count(*) FROM products')).rows).toEqual([
+      { count: '42' },
+    ]);
     await expect(
       analytics.query("INSERT INTO products (id, name, price) VALUES (100, 'New', 9.99)"),
     ).rejects.toMatchObject({
@@ -60,7 +62,9 @@ describe('agent RBAC walk-through', () => {
       code: '28P01',
     });
     const again = await proxy.client(newKey);
-    expect((await again.query('SELECT count(*)::int AS n FROM products')).rows).toEqual([{ n: 43 }]);
+    expect((await again.query('SELECT count(*)::int AS n FROM products')).rows).toEqual([
+      { n: 43 },
+    ]);
 
     const { rows: active } = await admin.query(
       'SELECT agent_id, scope, created_at, last_used_at FROM _hatidata_keys.active_keys ORDER BY created_at DESC, agent_id',
@@ -72,14 +76,25 @@ describe('agent RBAC walk-through', () => {
       ]),
     );
     expect(active).toHaveLength(2);
-    expect(active.every((row) => row.created_at instanceof Date && row.last_used_at instanceof Date)).toBe(true);
+    expect(
+      active.every((row) => row.created_at instanceof Date && row.last_used_at instanceof Date),
+    ).toBe(true);
   });
 
   test('with the postgres driver', async () => {
     const key = await keyFor('postgres-js', 'readonly');
-    const sql = postgres({ host: '127.0.0.1', port: proxy.port, user: 'agent', pass: key, database: 'x', max: 2 });
+    const sql = postgres({
+      host: '127.0.0.1',
+      port: proxy.port,
+      user: 'agent',
+      pass: key,
+      database: 'x',
+      max: 2,
+    });
     try {
-      expect(await sql`SELECT count(*)::int AS n FROM products WHERE id <= ${42}`).toEqual([{ n: 42 }]);
+      expect(await sql`SELECT count(*)::int AS n FROM products WHERE id <= ${42}`).toEqual([
+        { n: 42 },
+      ]);
       await expect(sql`DELETE FROM products WHERE id = ${1}`).rejects.toMatchObject({
         message: 'Permission denied: readonly scope cannot execute DELETE',
         code: '42501',
@@ -92,12 +107,42 @@ describe('agent RBAC walk-through', () => {
 
 describe('key functions', () => {
   test.each<[string, string, (string | null)[], string, RegExp]>([
-    ['a name that is taken', 'SELECT create_api_key($1, $2, $3)', ['taken', 'readonly', ''], '42710', /already has an active key/],
-    ['an unknown scope', 'SELECT create_api_key($1, $2, $3)', ['x', 'root', ''], '22023', /unknown scope "root"/],
+    [
+      'a name that is taken',
+      'SELECT create_api_key($1, $2, $3)',
+      ['taken', 'readonly', ''],
+      '42710',
+      /already has an active key/,
+    ],
+    [
+      'an unknown scope',
+      'SELECT create_api_key($1, $2, $3)',
+      ['x', 'root', ''],
+      '22023',
+      /unknown scope "root"/,
+    ],
     ['no name', 'SELECT create_api_key($1, $2, $3)', ['', 'admin', ''], '22023', /agent name/],
-    ['a NULL name', 'SELECT create_api_key($1, $2, $3)', [null, 'admin', ''], '22023', /agent name/],
-    ['rotating an unknown agent', 'SELECT rotate_api_key($1)', ['nobody'], '42704', /no active key/],
-    ['revoking an unknown agent', 'SELECT revoke_api_key($1)', ['nobody'], '42704', /no active key/],
+    [
+      'a NULL name',
+      'SELECT create_api_key($1, $2, $3)',
+      [null, 'admin', ''],
+      '22023',
+      /agent name/,
+    ],
+    [
+      'rotating an unknown agent',
+      'SELECT rotate_api_key($1)',
+      ['nobody'],
+      '42704',
+      /no active key/,
+    ],
+    [
+      'revoking an unknown agent',
+      'SELECT revoke_api_key($1)',
+      ['nobody'],
+      '42704',
+      /no active key/,
+    ],
   ])('%s', async (_, text, values, code, message) => {
     if (values[0] === 'taken') await keyFor('taken', 'readonly');
     await expect(admin.query(text, values)).rejects.toMatchObject({
@@ -116,7 +161,10 @@ describe('key functions', () => {
       'SELECT * FROM _hatidata_keys.active_keys',
     ]) {
       await expect(reader.query(text), text).rejects.toMatchObject({ code: '42501' });
-      await expect(reader.query({ text, values: [], name: text.slice(0, 30) }), text).rejects.toMatchObject({
+      await expect(
+        reader.query({ text, values: [], name: text.slice(0, 30) }),
+        text,
+      ).rejects.toMatchObject({
         code: '42501',
       });
     }
@@ -129,7 +177,10 @@ describe('key functions', () => {
       "SELECT api_key FROM create_api_key('f3', 'readonly', 'd')",
     ]) {
       const { rows, fields } = await admin.query(text);
-      expect(fields.map((field) => field.name), text).toEqual(['api_key']);
+      expect(
+        fields.map((field) => field.name),
+        text,
+      ).toEqual(['api_key']);
       expect(rows[0].api_key).toMatch(/^hd_ro_/);
     }
     const { rows } = await admin.query("SELECT rotate_api_key('f1') AS secret");
@@ -158,14 +209,20 @@ describe('key functions', () => {
 
 describe('_hatidata_keys.active_keys', () => {
   test.each<[string, unknown[]]>([
-    ['SELECT count(*)::int AS n FROM _hatidata_keys.active_keys WHERE agent_id = $1', ['pipeline-agent']],
+    [
+      'SELECT count(*)::int AS n FROM _hatidata_keys.active_keys WHERE agent_id = $1',
+      ['pipeline-agent'],
+    ],
     ['SELECT max(length(agent_id)) AS n FROM _hatidata_keys.active_keys k', []],
     [
       `SELECT k.agent_id, c.relname FROM _hatidata_keys.active_keys k
          JOIN pg_catalog.pg_class c ON c.relname = $1 WHERE k.scope = 'admin' ORDER BY 1 LIMIT 1`,
       ['pg_class'],
     ],
-    ["WITH k AS (SELECT * FROM _hatidata_keys.active_keys) SELECT agent_id FROM k WHERE agent_id LIKE 'pipe%'", []],
+    [
+      "WITH k AS (SELECT * FROM _hatidata_keys.active_keys) SELECT agent_id FROM k WHERE agent_id LIKE 'pipe%'",
+      [],
+    ],
   ])('answers %s', async (text, values) => {
     const simple = values.length === 0 ? await admin.query(text) : undefined;
     const extended = await admin.query({ text, values: [...values], name: `k${text.length}` });
@@ -176,13 +233,20 @@ describe('_hatidata_keys.active_keys', () => {
   });
 
   test('its mistakes are told in the words of PostgreSQL', async () => {
-    await expect(admin.query('SELECT nothing FROM _hatidata_keys.active_keys')).rejects.toMatchObject({
+    await expect(
+      admin.query('SELECT nothing FROM _hatidata_keys.active_keys'),
+    ).rejects.toMatchObject({
       code: '42703',
     });
     await expect(
-      admin.query('SELECT agent_id FROM _hatidata_keys.active_keys WHERE agent_id = $1::int::text', ['x']),
+      admin.query(
+        'SELECT agent_id FROM _hatidata_keys.active_keys WHERE agent_id = $1::int::text',
+        ['x'],
+      ),
     ).rejects.toMatchObject({ code: '22P02' });
-    await expect(admin.query('DELETE FROM _hatidata_keys.active_keys')).rejects.toMatchObject({ code: '0A000' });
+    await expect(admin.query('DELETE FROM _hatidata_keys.active_keys')).rejects.toMatchObject({
+      code: '0A000',
+    });
     await expect(
       admin.query('SELECT * FROM _hatidata_keys.active_keys JOIN products ON true'),
     ).rejects.toMatchObject({ code: '0A000' });
@@ -205,7 +269,11 @@ describe('the record', () => {
       // Logins are written behind the scenes, shortly after.
       const wanted = ['key.created', 'login.refused', 'login.accepted', 'key.revoked'];
       let actions: string[] = [];
-      for (let tries = 0; tries < 50 && !wanted.every((each) => actions.includes(each)); tries += 1) {
+      for (
+        let tries = 0;
+        tries < 50 && !wanted.every((each) => actions.includes(each));
+        tries += 1
+      ) {
         const { rows } = await control.query(
           "SELECT action FROM hatidata.iam_audit WHERE actor = 'recorded' OR target = 'recorded' OR action = 'login.refused'",
         );

@@ -34,6 +34,7 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
   await asSuperuser(endpoint, databaseNames.data, secrets, async (client) => {
     await client.query('BEGIN');
     await client.query(schemasSql);
+    await client.query(readerSql);
     await client.query(compatibilitySql);
     await client.query(functionPrivilegesSql);
     await client.query('COMMIT');
@@ -47,19 +48,50 @@ const rolesSql = `
     END IF;
   END $$;
   GRANT ${systemRole} TO ${control} WITH INHERIT FALSE, SET TRUE;
-  GRANT pg_read_all_data TO ${reader} WITH INHERIT TRUE, SET FALSE;
   ALTER ROLE ${reader} SET default_transaction_read_only = on;
 `;
 
 const databasesSql = `
   REVOKE ALL ON DATABASE postgres, template1, ${databaseNames.data}, ${databaseNames.control} FROM PUBLIC;
   GRANT CONNECT ON DATABASE ${databaseNames.data} TO ${reader}, ${writer};
-  ALTER DATABASE ${databaseNames.data} SET search_path = main, public;
+  -- What we read must be what the engine reads; the owner of a database could say otherwise for every login.
+  ALTER DATABASE ${databaseNames.data} RESET standard_conforming_strings;
+  ALTER DATABASE ${databaseNames.data} RESET client_encoding;
+  DO $$ BEGIN
+    IF NOT EXISTS (
+      SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+      WHERE datname = '${databaseNames.data}' AND setrole = 0
+        AND EXISTS (SELECT FROM unnest(setconfig) AS item WHERE item LIKE 'search_path=%')
+    ) THEN
+      ALTER DATABASE ${databaseNames.data} SET search_path = main, public;
+    END IF;
+  END $$;
 `;
 
 const schemasSql = `
   CREATE SCHEMA IF NOT EXISTS main AUTHORIZATION ${writer};
   CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION pg_database_owner;
+`;
+
+/**
+ * The reader may read what the writer makes, now and later. Not by pg_read_all_data: that role also reads pg_authid,
+ * the password verifiers of every role, and whatever else the system catalogues keep closed.
+ */
+const readerSql = `
+  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT USAGE ON SCHEMAS TO ${reader};
+  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader};
+  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON SEQUENCES TO ${reader};
+  DO $$
+  DECLARE
+    name text;
+  BEGIN
+    FOR name IN SELECT quote_ident(nspname) FROM pg_namespace
+                 WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
+      EXECUTE format('GRANT USAGE ON SCHEMA %s TO ${reader}', name);
+      EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO ${reader}', name);
+      EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %s TO ${reader}', name);
+    END LOOP;
+  END $$;
 `;
 
 async function ensureRole(client: Client, name: string, password: string): Promise<void> {

@@ -2,6 +2,9 @@
  * Names that clients written for HatiData's legacy engine use and PostgreSQL does not have: the type `double`, and
  * `strftime(moment, format)` with that engine's specifiers, which prints UTC.
  *
+ * And one column of pg_database that PostgreSQL 17 renamed, so that `\\l` of psql 15 and 16 works: `d.daticulocale`
+ * calls a function of that name where no such column exists (functional notation).
+ *
  * They live in pg_catalog, owned by the superuser: found whatever the search_path is, not replaceable by a client, not
  * listed by \\df and \\dT, and not dumped by pg_dump, which skips that schema but for changed privileges.
  */
@@ -87,4 +90,8 @@ RETURN pg_catalog.strftime(moment AT TIME ZONE 'UTC', format);
 CREATE OR REPLACE FUNCTION pg_catalog.strftime(moment date, format text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN pg_catalog.strftime(moment::timestamp, format);
+
+CREATE OR REPLACE FUNCTION pg_catalog.daticulocale(pg_catalog.pg_database) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN $1.datlocale;
 `;

@@ -11,6 +11,12 @@ interface Symptom {
 
 const symptoms: readonly Symptom[] = [
   {
+    // Before the disk: the kernel's word for it is ENOSPC as well.
+    pattern: /could not create semaphores/,
+    sentence: () =>
+      'the system has no semaphores left. End other database servers, or raise the limit (kern.sysv.semmns on macOS)',
+  },
+  {
     pattern: /No space left on device|Disk quota exceeded/i,
     sentence: () =>
       'the disk is full. Free some space there and start again; nothing that was acknowledged is lost',
@@ -34,11 +40,6 @@ const symptoms: readonly Symptom[] = [
     pattern: /could not (?:create|map|resize) .*shared memory|Cannot allocate memory/,
     sentence: () =>
       'the system does not give it the memory it needs (about 200 MB). Raise the memory limit of this machine or container',
-  },
-  {
-    pattern: /could not create semaphores/,
-    sentence: () =>
-      'the system has no semaphores left. End other database servers, or raise the limit (kern.sysv.semmns on macOS)',
   },
   {
     pattern:

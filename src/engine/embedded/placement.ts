@@ -16,6 +16,7 @@ import {
   readlink,
   realpath,
   rename,
+  rmdir,
   stat,
   symlink,
 } from 'node:fs/promises';
@@ -122,6 +123,13 @@ export async function ensurePrivateDirectory(
   }
   if (user !== undefined && entry.uid !== uid) await chown(directory, user.uid, user.gid);
   if ((entry.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
+}
+
+/** A socket directory outside of the project goes when the server goes; the temporary directory is not ours to fill. */
+export async function clearPlacement({ home, socketDirectory }: Placement): Promise<void> {
+  if (dirname(socketDirectory) === home) return;
+  // Not empty: somebody is using it again already.
+  await rmdir(socketDirectory).catch(() => undefined);
 }
 
 async function chooseHome(request: PlacementRequest): Promise<string> {

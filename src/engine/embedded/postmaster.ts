@@ -40,6 +40,7 @@ export interface Postmaster {
 
 const fastShutdownLimit = 20_000;
 const immediateShutdownLimit = 10_000;
+const lastLinesLimit = 500;
 
 export async function launchPostmaster(options: PostmasterOptions): Promise<Postmaster> {
   const { dataDirectory, socketDirectory, log } = options;
@@ -120,10 +121,20 @@ async function acceptsConnections(dataDirectory: string, pid: number): Promise<b
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
+/**
+ * "close" comes after the last line of stderr, which explains the end. A backend that outlives its postmaster holds
+ * stderr open: then it is not waited for.
+ */
 function exitOf(child: ChildProcess): Promise<ExitReport> {
   return new Promise((resolve) => {
-    // "close" comes after the last line of stderr, but a backend that outlives its postmaster holds that open.
-    child.once('exit', (code, signal) => setImmediate(resolve, { code, signal }));
+    let patience: NodeJS.Timeout | undefined;
+    child.once('exit', (code, signal) => {
+      patience = setTimeout(resolve, lastLinesLimit, { code, signal });
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(patience);
+      resolve({ code, signal });
+    });
     child.once('error', () => resolve({ code: null, signal: null }));
   });
 }

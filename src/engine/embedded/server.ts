@@ -13,7 +13,13 @@ import { explain } from './explain.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { acquireLock, type DirectoryLock } from './lock.ts';
 import { chooseOperatingUser } from './operating-user.ts';
-import { choosePlacement, openProjectDirectory, settleData, type Placement } from './placement.ts';
+import {
+  choosePlacement,
+  clearPlacement,
+  openProjectDirectory,
+  settleData,
+  type Placement,
+} from './placement.ts';
 import { launchPostmaster } from './postmaster.ts';
 import { loadSecrets, roleNames, type EmbeddedRole, type Secrets } from './secrets.ts';
 import { Supervisor, type EmbeddedServerState } from './supervisor.ts';
@@ -116,6 +122,7 @@ async function start(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
     return runningServer({ placement, supervisor, lock, secrets: stored.secrets });
   } catch (error) {
     await supervisor?.stop();
+    await clearPlacement(placement);
     await lock.release();
     throw error;
   }
@@ -132,6 +139,7 @@ function runningServer({ placement, supervisor, lock, secrets }: RunningParts): 
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     await supervisor.stop();
+    await clearPlacement(placement);
     await lock.release();
   };
   return {

@@ -100,7 +100,7 @@ def test_a_readonly_key_reads_only(proxy: ProxyAddress, readonly_key: str, table
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError) as raised:
                 await connection.execute(sql, *arguments)
-            assert str(raised.value) == f'Permission denied: readonly scope cannot execute {word}'
+            assert raised.value.message == f'Permission denied: readonly scope cannot execute {word}'
         assert await connection.fetchval(f'SELECT note FROM {table} WHERE id = $1', 0) == 'kept'
 
     run(proxy, use, password=readonly_key)

@@ -10,12 +10,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from proxy_address import INVALID_KEY, ProxyAddress
@@ -44,9 +42,11 @@ def environment(password: str | None = None) -> dict[str, str]:
     )
 
 
-def run(arguments: list[str], script: str, password: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: list[str], script: str, password: str | None = None, form: str = '-At'
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*arguments, '-At'], input=script, env=environment(password), capture_output=True, text=True, check=False
+        [*arguments, form], input=script, env=environment(password), capture_output=True, text=True, check=False
     )
 
 
@@ -70,7 +70,6 @@ def test_without_a_key(arguments: list[str]) -> None:
         (r'\df pg_catalog.lower', r'pg_catalog\|lower\|text\|text\|func'),
         (r'\di', r'products_pkey'),
         (r'\dv', None),
-        (r'\l', r'hatidata\|'),
         (r'\du', None),
         (r'\dT', None),
         (r'\dx', r'plpgsql'),
@@ -83,11 +82,23 @@ def test_backslash_commands(
     arguments: list[str], command: str, expected: str | None, scope: str | None, request: pytest.FixtureRequest
 ) -> None:
     key = None if scope is None else request.getfixturevalue(f'{scope}_key')
-    finished = run(arguments, f'{command}\n', key)
+    finished = run(arguments, f'{command}\n', key, form='-A')
     assert 'ERROR' not in finished.stderr
     assert finished.returncode == 0
     if expected is not None:
         assert re.search(expected, finished.stdout, re.MULTILINE), finished.stdout
+
+
+def test_the_list_of_databases(psql: str, arguments: list[str], readonly_key: str) -> None:
+    finished = run(arguments, '\\l\n', readonly_key, form='-A')
+    version = subprocess.run([psql, '--version'], capture_output=True, text=True, check=True).stdout
+    major = int(re.search(r'\d+', version)[0])
+    if major >= 17:
+        assert finished.stderr == ''
+        assert re.search(r'^hatidata\|', finished.stdout, re.MULTILINE)
+    else:
+        # PostgreSQL 17 renamed a column that the \l of older psql names; it fails on any newer server, proxy or not.
+        assert finished.stderr.startswith('ERROR:  column d.daticulocale does not exist')
 
 
 def test_copy_both_ways(arguments: list[str], admin_key: str, table: str, tmp_path: Path) -> None:
@@ -111,7 +122,7 @@ def test_copy_with_a_readonly_key(arguments: list[str], readonly_key: str, table
         \copy {table} TO '{taken}' CSV
     """
     finished = run(arguments, script, readonly_key)
-    assert finished.stderr == 'ERROR:  Permission denied: readonly scope cannot execute COPY\n'
+    assert finished.stderr.startswith('ERROR:  Permission denied: readonly scope cannot execute COPY\n')
     assert taken.read_text() == '0,kept\n'
 
 
@@ -177,14 +188,20 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())
 
-    def wait_for(self, text: str) -> None:
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def wait_for(self, text: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Read until the text has appeared; what came before it is forgotten."""
         # Far above what any machine needs, far below the sleep that must not be waited for.
         deadline = time.monotonic() + 30
         while text not in self._seen:
-            if not select.select([self._descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
+            if time.monotonic() > deadline:
                 pytest.fail(f'{text!r} did not appear; psql said {self._seen!r}')
-            self._seen += os.read(self._descriptor, 4096).decode()
+            if select.select([self._descriptor], [], [], 0.5)[0]:
+                self._seen += os.read(self._descriptor, 4096).decode()
+            else:
+                meanwhile()
         self._seen = self._seen.partition(text)[2]
 
 
@@ -208,23 +225,15 @@ def terminal(arguments: list[str], password: str | None) -> Iterator[Terminal]:
         os.close(outer)
 
 
-@pytest.mark.parametrize('scope', [None, 'readonly'])
-def test_interrupting_a_statement(
-    arguments: list[str],
-    administrator: psycopg.Connection[Any],
-    scope: str | None,
-    request: pytest.FixtureRequest,
-) -> None:
+@pytest.mark.parametrize('scope', [None, 'admin', 'readonly'])
+def test_interrupting_a_statement(arguments: list[str], scope: str | None, request: pytest.FixtureRequest) -> None:
     key = None if scope is None else request.getfixturevalue(f'{scope}_key')
-    running = "SELECT 1 FROM pg_stat_activity WHERE query = 'select pg_sleep(60);' AND state = 'active'"
     with terminal(arguments, key) as session:
         session.wait_for('hatidata=')
         session.type('select pg_sleep(60);\n')
-        while administrator.execute(running).fetchone() is None:
-            assert session.process.poll() is None
-        session.process.send_signal(signal.SIGINT)
-        session.wait_for('ERROR:  canceling statement due to user request')
-        assert administrator.execute(running).fetchone() is None
+        # A readonly key may not see what the engine runs, so Ctrl-C comes until it finds the statement running;
+        # at the prompt it only starts a new line.
+        session.wait_for('ERROR:  canceling statement due to user request', meanwhile=session.interrupt)
         session.type("select 'still ' || 'here';\n")
         session.wait_for('still here\r\n')
         session.type('\\q\n')
