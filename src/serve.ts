@@ -14,7 +14,7 @@ import { connectControlDatabase } from './database/connect.ts';
 import { migrate } from './database/migrate.ts';
 import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
-import { checkEngineLogins, loginFor, type EngineLogins } from './engine/logins.ts';
+import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
 import { Listener } from './proxy/listener.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
 import type { Logger } from './shared/log.ts';
@@ -80,7 +80,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     started.add(() => reader.close());
 
     const listener = new Listener({
-      engine: (scope) => loginFor(logins, scope),
+      engine: (scope) => (scope === 'admin' ? logins.writer : logins.reader),
       authentication: {
         keys: directory,
         logins: loginJournal,

@@ -32,12 +32,13 @@ export async function ensureRunning(
     readRunRecord(project.runPath) === undefined ? launch(context, project, startFlags) : undefined;
   const deadline = Date.now() + startDeadlineMs;
   while (Date.now() < deadline) {
-    // Looked at before the record: a child that ended in between has written its last record by then.
+    // Looked at before the record: what a child that has ended by now wrote, it wrote before.
     const hasEnded = child !== undefined && child.exitCode !== null;
     const record = readRunRecord(project.runPath);
     if (isServing(record)) {
       if (await accepts(project, config, record)) return record;
-    } else if (hasEnded || (child === undefined && record === undefined)) {
+    } else if (record === undefined && (hasEnded || child === undefined)) {
+      // With a record, another `hati` was faster than our child, and its proxy is the one to wait for.
       throw new CommandError(explain(project, logOffset));
     }
     await sleep(50);

@@ -79,7 +79,7 @@ async function init(
   if (existsSync(samplePending)) {
     progress.step('Creating the sample table products');
     await fillSample(project, config);
-    rmSync(samplePending);
+    rmSync(samplePending, { force: true });
   }
   return record;
 }
@@ -99,7 +99,12 @@ function createDirectory(project: Project, port: number, samplePending: string |
   mkdirSync(project.directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(project.directory, '.gitignore'), '*\n');
   if (samplePending !== undefined) writeFileSync(samplePending, '', { mode: 0o600 });
-  writeFileSync(project.configPath, configTemplate(port), { mode: 0o600, flag: 'wx' });
+  try {
+    writeFileSync(project.configPath, configTemplate(port), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    // Another `hati init` of this directory was faster; its file is as good.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 /** Said before anything is started or written, since the way out is another port. */

@@ -46,14 +46,24 @@ const products: readonly (readonly [name: string, category: string, price: strin
   ['Cordless Drill, 18 V', 'Home', '94.50'],
 ];
 
+/** Any number, the same for everybody who creates the table. */
+const lockKey = 5_439_042;
+
 /** Creates and fills `main.products` in one transaction, unless a table of that name is there. */
 export async function createSampleTable(client: Client): Promise<void> {
-  const { rows } = await client.query("SELECT to_regclass('main.products') IS NOT NULL AS present");
-  if ((rows as { present: boolean }[])[0]?.present === true) return;
+  await client.query('BEGIN');
+  await client.query('SELECT pg_advisory_xact_lock($1)', [lockKey]);
+  const { rows } = await client.query<{ present: boolean }>(
+    "SELECT to_regclass('main.products') IS NOT NULL AS present",
+  );
+  if (rows[0]?.present !== true) await createAndFill(client);
+  await client.query('COMMIT');
+}
+
+async function createAndFill(client: Client): Promise<void> {
   const values = products.map(
     (_, index) => `(${index + 1}, $${index * 3 + 1}, $${index * 3 + 2}, $${index * 3 + 3})`,
   );
-  await client.query('BEGIN');
   await client.query(
     'CREATE TABLE main.products (id integer PRIMARY KEY, name text NOT NULL, category text, price numeric(10,2))',
   );
@@ -61,5 +71,4 @@ export async function createSampleTable(client: Client): Promise<void> {
     `INSERT INTO main.products (id, name, category, price) VALUES ${values.join(', ')}`,
     products.flat(),
   );
-  await client.query('COMMIT');
 }

@@ -1,15 +1,10 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
-import type { Scope } from '../policy/scope.ts';
 
 /** How the proxy logs in to the engine: one role for each scope. */
 export interface EngineLogins {
   readonly reader: pg.ClientConfig;
   readonly writer: pg.ClientConfig;
-}
-
-export function loginFor(logins: EngineLogins, scope: Scope): pg.ClientConfig {
-  return scope === 'admin' ? logins.writer : logins.reader;
 }
 
 /** Statements are read with the grammar of PostgreSQL 18; below 14 its roles and settings are missing. */

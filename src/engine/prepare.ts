@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { scramVerifier } from './embedded/scram.ts';
+import { scramVerifier } from './scram.ts';
 
 export const preparedRoles = { reader: 'hatidata_reader', writer: 'hatidata_writer' } as const;
 

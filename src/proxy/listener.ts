@@ -98,13 +98,14 @@ export class Listener {
       farewell(current, new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
     try {
-      const words = await readFirstWords(socket, this.parts.secureContext);
+      const words = await readFirstWords(socket, this.parts.secureContext, (secure) => {
+        current = secure;
+      });
       if (words.kind === 'cancel') {
         this.sessions.cancel(words.key);
         socket.end();
         return;
       }
-      current = words.socket;
       await this.admit(words);
     } catch (error) {
       if (!(error instanceof ClientGone)) farewell(current, this.asClientError(error));

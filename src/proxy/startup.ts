@@ -37,10 +37,14 @@ export type FirstWords = Startup | { readonly kind: 'cancel'; readonly key: Canc
 /** The newest minor version of protocol 3 that we speak. */
 const newestMinor = 2;
 
-/** Reads the packets before the password. Throws HatiError for what must be refused, ClientGone when nobody is left. */
+/**
+ * Reads the packets before the password. Throws HatiError for what must be refused, ClientGone when nobody is left.
+ * @param onUpgrade told as soon as a TLS socket has taken the connection over: from then on it alone may be written to.
+ */
 export async function readFirstWords(
   connection: Socket,
   secureContext: SecureContext | undefined,
+  onUpgrade: (secure: Socket) => void,
 ): Promise<FirstWords> {
   let socket = connection;
   let reader = new HandshakeReader(socket);
@@ -65,7 +69,7 @@ export async function readFirstWords(
         // Bytes sent before the handshake could have been put there by somebody in between (CVE-2021-23214).
         if (reader.rest.length > 0) throw outOfOrder();
         socket.write('S');
-        socket = await upgrade(socket, secureContext);
+        socket = await upgrade(socket, secureContext, onUpgrade);
         reader = new HandshakeReader(socket);
         encrypted = true;
         break;
@@ -85,21 +89,22 @@ export async function readPassword({ socket, reader }: Startup): Promise<string>
   return decodePassword(message.body);
 }
 
-function upgrade(socket: Socket, secureContext: SecureContext): Promise<TLSSocket> {
+function upgrade(
+  socket: Socket,
+  secureContext: SecureContext,
+  onUpgrade: (secure: Socket) => void,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secure = new TLSSocket(socket, {
       isServer: true,
       secureContext,
       ALPNProtocols: ['postgresql'],
     });
-    secure.once('secure', () => {
-      secure.off('error', reject);
-      resolve(secure);
-    });
-    secure.once('error', reject);
+    onUpgrade(secure);
+    secure.once('secure', () => resolve(secure));
+    // A handshake that fails leaves nobody who could read a reason; later failures end in 'close' as well.
+    secure.on('error', () => reject(new ClientGone()));
     secure.once('close', () => reject(new ClientGone()));
-    // Failures after the handshake end in 'close'.
-    secure.on('error', () => undefined);
   });
 }
 

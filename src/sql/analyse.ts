@@ -12,7 +12,8 @@ import type { ClassifiedText, Statement } from './statement.ts';
 
 /**
  * Text -> what is known of it, in one piece of CPU work; runs in this process or in a worker.
- * Throws `HatiError` for what the caller did wrong and `ParserBroken` when the parser must be thrown away.
+ * Throws `HatiError` for what the caller did wrong, `TooManyParts` for what is too large to be judged, and
+ * `ParserBroken` when the parser must be thrown away.
  */
 export function analyse(text: string): ClassifiedText {
   if (!mayNameContextFunction(text)) return classified(text, parse(text), undefined);
@@ -45,11 +46,27 @@ function classified(
   rewritten: string | undefined,
 ): ClassifiedText {
   const statements = classify(text, parsed);
+  const entries = statements.reduce((sum, statement) => sum + entriesOf(statement), 0);
+  if (entries > mostEntries) throw new TooManyParts();
   const misplaced = misplacedContextFunction(
     statements.flatMap((statement) => statement.functions),
   );
   if (misplaced) throw misplaced;
   return { statements, rewritten, bytes: sizeOf(statements) + 2 * (rewritten?.length ?? 0) };
+}
+
+/** More than anybody writes by hand; what is beyond would hold up the event loop when it comes from a worker. */
+const mostEntries = 50_000;
+
+export class TooManyParts extends Error {
+  constructor() {
+    super('it holds too many statements, or names too many relations and functions');
+    this.name = 'TooManyParts';
+  }
+}
+
+function entriesOf({ acts, relations, functions, operators, settings }: Statement): number {
+  return acts.length + relations.length + functions.length + operators.length + settings.length;
 }
 
 const statementOverhead = 600;
@@ -58,10 +75,9 @@ const entryOverhead = 120;
 /** Rough memory: V8's strings at two bytes a character, its objects at a round figure. */
 function sizeOf(statements: readonly Statement[]): number {
   let bytes = 200;
-  for (const { text, acts, relations, functions, operators, settings } of statements) {
-    const entries =
-      acts.length + relations.length + functions.length + operators.length + settings.length;
-    bytes += statementOverhead + 2 * text.length + entryOverhead * entries;
+  for (const statement of statements) {
+    const { text, functions, settings } = statement;
+    bytes += statementOverhead + 2 * text.length + entryOverhead * entriesOf(statement);
     for (const call of functions)
       for (const value of call.constants) bytes += 2 * (value?.length ?? 0);
     for (const change of settings)

@@ -25,7 +25,7 @@ const sessionAdvisoryLocks: ReadonlySet<string> = new Set([
 export function functionCall(call: FuncCall, findings: Findings): void {
   const { schema, name } = qualifiedName(call.funcname);
   const constants = (call.args ?? []).map((arg) => constantOf(arg) ?? undefined);
-  findings.functions.push({
+  findings.call({
     schema,
     name,
     notation: 'call',
@@ -45,7 +45,7 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
   for (const part of selection.indirection ?? []) {
     if (!('String' in part)) continue;
     const name = part.String.sval ?? '';
-    findings.functions.push({
+    findings.call({
       schema: undefined,
       name,
       notation: 'field',
@@ -58,7 +58,7 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
 /** TABLESAMPLE names a handler function. */
 export function tableSample(sample: RangeTableSample, findings: Findings): void {
   const name = qualifiedName(sample.method);
-  findings.functions.push({
+  findings.call({
     ...name,
     notation: 'call',
     location: sample.location ?? 0,
@@ -92,5 +92,5 @@ function operatorName(names: readonly Node[] | undefined, findings: Findings): v
 
 export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
-  findings.relations.push({ schema, name, location });
+  findings.relation({ schema, name, location });
 }

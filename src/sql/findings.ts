@@ -20,9 +20,28 @@ export class Findings {
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */
   readonly resolvedSettings = new Map<object, string>();
 
+  readonly #calls = new Set<string>();
+  readonly #relations = new Set<string>();
+
   act(act: Act): void {
     if (!this.acts.some((known) => known.class === act.class && known.verb === act.verb))
       this.acts.push(act);
+  }
+
+  /** The same call a thousand times (`now()` in every row of an INSERT) is one finding: where it stands first. */
+  call(ref: FunctionRef): void {
+    const { schema = null, name, notation, constants } = ref;
+    const key = JSON.stringify([schema, name, notation, constants]);
+    if (this.#calls.has(key)) return;
+    this.#calls.add(key);
+    this.functions.push(ref);
+  }
+
+  relation(ref: RelationRef): void {
+    const key = JSON.stringify([ref.schema ?? null, ref.name]);
+    if (this.#relations.has(key)) return;
+    this.#relations.add(key);
+    this.relations.push(ref);
   }
 
   operator(operator: OperatorRef): void {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { HatiError } from '../errors.ts';
-import { analyse } from './analyse.ts';
+import { analyse, TooManyParts } from './analyse.ts';
 import { loadParser } from './parse.ts';
 import { refused, type WorkerReply } from './worker-protocol.ts';
 
@@ -19,6 +19,7 @@ function replyTo(text: string): WorkerReply {
   try {
     return { kind: 'classified', value: analyse(text) };
   } catch (error) {
+    if (error instanceof TooManyParts) return { kind: 'tooComplex', reason: error.message };
     // Whatever is not ours (a stack overflow, a trap) says nothing that a client may read.
     return error instanceof HatiError ? refused(error) : { kind: 'broken' };
   }

@@ -41,13 +41,15 @@ export interface SourceToken {
   readonly text: string;
 }
 
-/** The tokens of a text that need not be grammatical. */
+/** The tokens of a text that need not be grammatical; none when not even a scanner can read it. */
 export function scan(text: string): readonly SourceToken[] {
   try {
     return scanSync(text).tokens.filter((token) => !token.tokenName.endsWith('COMMENT'));
   } catch (error) {
-    // The scanner's own complaints are plain errors; RangeError and RuntimeError are the instance's end.
-    if (!(error instanceof Error) || error.name !== 'Error') throw new ParserBroken(error);
+    // The library hands the scanner's complaints to JSON.parse. RangeError and RuntimeError are the instance's end.
+    const isComplaint =
+      error instanceof SyntaxError || (error instanceof Error && error.name === 'Error');
+    if (!isComplaint) throw new ParserBroken(error);
     return [];
   }
 }
@@ -61,12 +63,11 @@ interface ParserMessage {
 
 function refusalOf(details: ParserMessage | undefined): HatiError {
   const message = details?.message ?? 'syntax error';
-  // The parser's own limit on its depth, which is lower than the server's.
-  if (details?.functionName === 'check_stack_depth') {
-    return new HatiError('statement_too_complex', { params: { reason: message } });
-  }
+  // The library says 0 both for the first character and for "no position"; only the grammar itself always has one.
+  const at = details?.cursorPosition ?? 0;
+  const position = at > 0 || details?.functionName === 'scanner_yyerror' ? at + 1 : undefined;
   return new HatiError('syntax_error', {
     params: { message },
-    position: (details?.cursorPosition ?? 0) + 1,
+    ...(position !== undefined && { position }),
   });
 }

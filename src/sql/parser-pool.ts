@@ -91,7 +91,7 @@ export class ParserPool {
     const outcome = await worker
       .run(job.text, this.#options.deadlineMs)
       .catch((): WorkerOutcome => ({ kind: 'exited' }));
-    if (outcome.kind === 'classified' || outcome.kind === 'refused') this.#idle.push(worker);
+    if (isHealthy(outcome) && job.text.length < keepableLength) this.#idle.push(worker);
     else this.#replace(worker);
     settle(job, outcome);
     this.#next();
@@ -117,6 +117,13 @@ export class ParserPool {
   }
 }
 
+/** The memory of a WebAssembly instance never shrinks, so a worker that had a huge text is not kept. */
+const keepableLength = 1024 * 1024;
+
+function isHealthy({ kind }: WorkerOutcome): boolean {
+  return kind === 'classified' || kind === 'refused' || kind === 'tooComplex';
+}
+
 function settle(job: Job, outcome: WorkerOutcome): void {
   switch (outcome.kind) {
     case 'classified':
@@ -124,6 +131,9 @@ function settle(job: Job, outcome: WorkerOutcome): void {
       return;
     case 'refused':
       job.reject(revive(outcome));
+      return;
+    case 'tooComplex':
+      job.reject(tooComplex(outcome.reason));
       return;
     case 'timeout':
       job.reject(tooComplex('reading it took too long'));

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { HatiError } from '../errors.ts';
-import { analyse } from './analyse.ts';
+import { analyse, TooManyParts } from './analyse.ts';
 import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
 import { ParserPool, tooComplex } from './parser-pool.ts';
@@ -77,6 +77,7 @@ export class StatementReader {
       return analyse(text);
     } catch (error) {
       if (error instanceof HatiError) throw error;
+      if (error instanceof TooManyParts) throw tooComplex(error.message);
       if (error instanceof ParserBroken || error instanceof RangeError) {
         this.#inProcess = false;
         throw tooComplex('the parser ran out of stack or memory');

@@ -44,7 +44,7 @@ export type ActClass =
   | 'notify'
   /** COPY to or from a file or program of the server, ALTER SYSTEM, LOAD: the engine's own machine. */
   | 'serverAccess'
-  /** CREATE/ALTER/DROP ROLE and whatever else would change the roles we log in with. */
+  /** CREATE/ALTER/DROP ROLE and whatever else would change the roles we log in with; such a statement is `ddl` too. */
   | 'roles'
   /** A node that the table of the grammar does not know. */
   | 'unknown';
@@ -53,7 +53,7 @@ export type ActClass =
 export interface RelationRef {
   readonly schema: string | undefined;
   readonly name: string;
-  /** Byte offset in the text. */
+  /** Byte offset in the text, of its first mention. */
   readonly location: number;
 }
 

@@ -6,6 +6,7 @@ export type WorkerReply =
   | { readonly kind: 'ready' }
   | { readonly kind: 'classified'; readonly value: ClassifiedText }
   | ({ readonly kind: 'refused' } & Refusal)
+  | { readonly kind: 'tooComplex'; readonly reason: string }
   /** Its parser broke on this text; the thread must be ended. */
   | { readonly kind: 'broken' };
 
@@ -22,10 +23,10 @@ export function refused({ code, message, detail, hint, position }: HatiError): W
   return { kind: 'refused', code, message, detail, hint, position };
 }
 
-/** The codes that analysis refuses with have the whole text as their one placeholder. */
+/** The codes that analysis refuses with have the whole text as their one placeholder, `message`. */
 export function revive({ code, message, detail, hint, position }: Refusal): HatiError {
   return new HatiError(code, {
-    params: { message, reason: message },
+    params: { message },
     ...(detail !== undefined && { detail }),
     ...(hint !== undefined && { hint }),
     ...(position !== undefined && { position }),

@@ -1,11 +1,10 @@
-import { Frontend } from './protocol.ts';
-import { MessageWriter } from './writer.ts';
+import { serialize } from 'pg-protocol';
 
 /** Messages that the proxy sends to the engine on its own account. */
 
-export const sync = new MessageWriter().finish(Frontend.Sync);
-export const flush = new MessageWriter().finish(Frontend.Flush);
-export const terminate = new MessageWriter().finish(Frontend.Terminate);
+export const sync = serialize.sync();
+export const flush = serialize.flush();
+export const terminate = serialize.end();
 
 /**
  * An Execute that the engine is sure to refuse, because no portal has this name.
@@ -13,21 +12,23 @@ export const terminate = new MessageWriter().finish(Frontend.Terminate);
  * It stands in for a message that we refused: the engine then does what it would have done had it refused it
  * itself (abort the transaction, skip to Sync, answer in order), and only its ErrorResponse is replaced by ours.
  */
-export const refusedByHatiData = new MessageWriter()
-  .cstring('refused by HatiData before it reached the engine')
-  .int32(0)
-  .finish(Frontend.Execute);
+export const refusedByHatiData = serialize.execute({
+  portal: 'refused by HatiData before it reached the engine',
+});
 
 export function query(text: string): Buffer {
-  return new MessageWriter().cstring(text).finish(Frontend.Query);
+  return serialize.query(text);
 }
 
 export function describeStatement(name: string): Buffer {
-  return new MessageWriter().text('S').cstring(name).finish(Frontend.Describe);
+  return serialize.describe({ type: 'S', name });
 }
 
+/** Describe of the unnamed portal. */
+export const describePortal = serialize.describe({ type: 'P' });
+
 /** Execute of the unnamed portal, all rows. */
-export const executePortal = new MessageWriter().cstring('').int32(0).finish(Frontend.Execute);
+export const executePortal = serialize.execute();
 
 export interface ParseMessage {
   readonly name: string;
@@ -35,13 +36,8 @@ export interface ParseMessage {
   readonly parameterTypes: readonly number[];
 }
 
-export function parse(message: ParseMessage): Buffer {
-  const writer = new MessageWriter()
-    .cstring(message.name)
-    .cstring(message.text)
-    .int16(message.parameterTypes.length);
-  for (const oid of message.parameterTypes) writer.int32(oid);
-  return writer.finish(Frontend.Parse);
+export function parse({ name, text, parameterTypes }: ParseMessage): Buffer {
+  return serialize.parse({ name, text, types: [...parameterTypes] });
 }
 
 /** A CancelRequest packet: no type byte, sent on a connection of its own. */

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { isRunning, readRunRecord } from '../../src/cli/run-file.ts';
+import type { RunRecord } from '../../src/cli/run-file.ts';
 
 const bin = resolve(import.meta.dirname, '../../bin/hati.js');
 
@@ -17,6 +19,7 @@ export interface Outcome {
 export class Hati {
   readonly base = mkdtempSync(join(tmpdir(), 'hati-cli-'));
   readonly project = join(this.base, 'project');
+  readonly seen: RunRecord[] = [];
 
   /** What a child of ours sees: no setting of this machine's user, and a home of its own. */
   env(extra: Record<string, string> = {}): Record<string, string | undefined> {
@@ -38,10 +41,33 @@ export class Hati {
     });
   }
 
-  remove(): void {
+  /** A path below the project's `.hati`. */
+  at(...path: string[]): string {
+    return join(this.project, '.hati', ...path);
+  }
+
+  /** The proxy that runs; remembered, so that `remove` can tell whether it has ended. */
+  record(): ServingRecord {
+    const record = readRunRecord(this.at('run', 'proxy.json'));
+    if (record?.address === undefined) throw new Error('no proxy runs');
+    this.seen.push(record);
+    return { ...record, address: record.address };
+  }
+
+  async json(...args: string[]): Promise<unknown> {
+    return JSON.parse((await this.run([...args, '--json'])).stdout);
+  }
+
+  /** @throws when a proxy of this test still runs after `hati stop`: a process that nobody would own any more. */
+  async remove(): Promise<void> {
+    await this.run(['stop']);
+    const left = this.seen.filter(isRunning);
+    if (left.length > 0) throw new Error(`still running: ${JSON.stringify(left)}`);
     rmSync(this.base, { recursive: true, force: true });
   }
 }
+
+type ServingRecord = RunRecord & Required<Pick<RunRecord, 'address'>>;
 
 export interface RunOptions {
   readonly cwd?: string;

@@ -1,148 +1,27 @@
 /** The commands as a person types them, on a real proxy with its embedded PostgreSQL. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isRunning, readRunRecord } from '../../src/cli/run-file.ts';
-import type { RunRecord } from '../../src/cli/run-file.ts';
 import { Hati, outcomeOf } from './hati.ts';
 
 const hati = new Hati();
-const at = (...path: string[]) => join(hati.project, '.hati', ...path);
-const seen: RunRecord[] = [];
-
-function runRecord(): RunRecord & { address: { host: string; port: number } } {
-  const record = readRunRecord(at('run', 'proxy.json'));
-  if (record?.address === undefined) throw new Error('no proxy runs');
-  seen.push(record);
-  return { ...record, address: record.address };
-}
-
-async function json(...args: string[]): Promise<unknown> {
-  return JSON.parse((await hati.run([...args, '--json'])).stdout);
-}
 
 beforeAll(async () => {
-  const outcome = await hati.run(['init', hati.project, '--port', '0'], { cwd: hati.base });
-  expect(outcome).toMatchObject({
-    code: 0,
-    stdout: `HatiData initialized successfully.\nProxy running on localhost:${runRecord().address.port}\n`,
-  });
+  expect((await hati.run(['init', hati.project, '--port', '0'], { cwd: hati.base })).code).toBe(0);
+  hati.record();
 });
-
-afterAll(async () => {
-  await hati.run(['stop']);
-  // A leak of ours would be a process that nobody owns any more.
-  expect(seen.length).toBeGreaterThan(0);
-  expect(seen.filter(isRunning)).toEqual([]);
-  hati.remove();
-});
-
-describe('init', () => {
-  test('closes .hati to others and keeps it out of version control', () => {
-    expect(statSync(at()).mode & 0o777).toBe(0o700);
-    expect(statSync(at('config.toml')).mode & 0o777).toBe(0o600);
-    expect(readFileSync(at('.gitignore'), 'utf8')).toBe('*\n');
-  });
-
-  test('makes 42 products that fit the walk-through', async () => {
-    expect(
-      await json('query', 'SELECT count(*), count(DISTINCT name) AS names FROM products'),
-    ).toEqual([{ count: 42, names: 42 }]);
-    expect(
-      await json(
-        'query',
-        `SELECT column_name, data_type, is_nullable FROM information_schema.columns
-          WHERE table_schema = 'main' AND table_name = 'products' ORDER BY ordinal_position`,
-      ),
-    ).toEqual([
-      { column_name: 'id', data_type: 'integer', is_nullable: 'NO' },
-      { column_name: 'name', data_type: 'text', is_nullable: 'NO' },
-      { column_name: 'category', data_type: 'text', is_nullable: 'YES' },
-      { column_name: 'price', data_type: 'numeric', is_nullable: 'YES' },
-    ]);
-    const insert = await hati.run([
-      'query',
-      "BEGIN; INSERT INTO products (id, name, price) VALUES (1000, 'Widget', 9.99); ROLLBACK",
-    ]);
-    expect(insert).toMatchObject({ code: 0, stdout: 'BEGIN\nINSERT 1\nROLLBACK\n' });
-  });
-
-  test('again changes nothing and says the same', async () => {
-    const before = runRecord();
-    const config = readFileSync(at('config.toml'), 'utf8');
-    const outcome = await hati.run(['init']);
-    expect(outcome).toMatchObject({
-      code: 0,
-      stdout: `HatiData initialized successfully.\nProxy running on localhost:${before.address.port}\n`,
-    });
-    expect(runRecord().pid).toBe(before.pid);
-    expect(readFileSync(at('config.toml'), 'utf8')).toBe(config);
-  });
-
-  test('refuses another port for a proxy that runs', async () => {
-    const { code, stderr } = await hati.run(['init', '--port', '1']);
-    expect(code).toBe(1);
-    expect(stderr).toContain(`runs on port ${runRecord().address.port} already`);
-  });
-
-  test('names a taken port and the way out, and leaves nothing behind', async () => {
-    const other = createServer();
-    await new Promise<void>((resolve) => {
-      other.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = other.address() as AddressInfo;
-    try {
-      const elsewhere = join(hati.base, 'elsewhere');
-      const { code, stdout, stderr } = await hati.run(['init', elsewhere, '--port', String(port)]);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain(`Port ${port} is in use by `);
-      if (process.platform === 'linux') expect(stderr).toContain(`(process ${process.pid})`);
-      expect(stderr).toContain(`hati init --port ${port + 1}`);
-      expect(statSync(join(elsewhere, '.hati'), { throwIfNoEntry: false })).toBeUndefined();
-    } finally {
-      await new Promise((resolve) => {
-        other.close(resolve);
-      });
-    }
-  });
-
-  test('tells all faults of a broken configuration', async () => {
-    const broken = join(hati.base, 'broken');
-    mkdirSync(join(broken, '.hati'), { recursive: true });
-    writeFileSync(
-      join(broken, '.hati', 'config.toml'),
-      '[dev]\ndev_mode = 7\n[log]\nlevel = "loud"\n',
-    );
-    for (const command of ['init', 'start', 'status']) {
-      const { code, stdout, stderr } = await hati.run([command], { cwd: broken });
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain('dev.dev_mode: 7 is not true or false');
-      expect(stderr).toContain('log.level: "loud" is not one of');
-    }
-  });
-
-  test('shows why the proxy could not start, without the password of the URL', async () => {
-    const outcome = await hati.run(['init', join(hati.base, 'unreachable'), '--port', '0'], {
-      env: { HATIDATA_ENGINE_URL: 'postgres://app:canary-pass@127.0.0.1:1/app' },
-    });
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(outcome.stderr).toMatch(/The proxy ended while starting[\s\S]*ECONNREFUSED/);
-    expect(outcome.stderr).not.toContain('canary-pass');
-    const log = join(hati.base, 'unreachable', '.hati', 'logs', 'proxy.log');
-    expect(readFileSync(log, 'utf8')).not.toContain('canary-pass');
-  });
-});
+afterAll(() => hati.remove());
 
 describe('status', () => {
   test('from a directory below', async () => {
     const below = join(hati.project, 'a', 'b');
     mkdirSync(below, { recursive: true });
     const { code, stdout } = await hati.run(['status', '--json'], { cwd: below });
-    const { pid, address } = runRecord();
+    const { pid, address } = hati.record();
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       running: true,
@@ -151,8 +30,8 @@ describe('status', () => {
       address: `localhost:${address.port}`,
       engine: 'embedded PostgreSQL',
       keys: 0,
-      directory: at(),
-      log: at('logs', 'proxy.log'),
+      directory: hati.at(),
+      log: hati.at('logs', 'proxy.log'),
     });
   });
 
@@ -175,7 +54,10 @@ describe('query', () => {
       join(hati.project, 'report.sql'),
       "SELECT 1 AS a;\nSELECT 'x' AS b, 1.10 AS c;\n",
     );
-    expect(await json('query', '-f', 'report.sql')).toEqual([[{ a: 1 }], [{ b: 'x', c: '1.10' }]]);
+    expect(await hati.json('query', '-f', 'report.sql')).toEqual([
+      [{ a: 1 }],
+      [{ b: 'x', c: '1.10' }],
+    ]);
   });
 
   test.each<[string, string[], number, RegExp]>([
@@ -226,7 +108,7 @@ describe('keys', () => {
       stderr: expect.stringContaining('Permission denied: readonly scope cannot execute DELETE'),
     });
 
-    const rotated = (await json('keys', 'rotate', 'reporter')) as {
+    const rotated = (await hati.json('keys', 'rotate', 'reporter')) as {
       agent_id: string;
       api_key: string;
     };
@@ -237,7 +119,7 @@ describe('keys', () => {
     );
     expect((await hati.run(['query', 'SELECT 1', '--key', rotated.api_key])).code).toBe(0);
 
-    expect(await json('keys', 'list')).toEqual([
+    expect(await hati.json('keys', 'list')).toEqual([
       {
         agent_id: 'reporter',
         scope: 'readonly',
@@ -248,7 +130,7 @@ describe('keys', () => {
     expect((await hati.run(['keys', 'revoke', 'reporter'])).stdout).toBe(
       'The key of reporter is revoked.\n',
     );
-    expect(await json('keys', 'list')).toEqual([]);
+    expect(await hati.json('keys', 'list')).toEqual([]);
   });
 
   test.each<[string, string[], number, string]>([
@@ -261,7 +143,7 @@ describe('keys', () => {
   });
 
   test('no secret reaches the log', () => {
-    expect(readFileSync(at('logs', 'proxy.log'), 'utf8')).not.toMatch(
+    expect(readFileSync(hati.at('logs', 'proxy.log'), 'utf8')).not.toMatch(
       /hd_(?:ro|admin)_[a-z0-9]{8}/,
     );
   });
@@ -277,6 +159,21 @@ test('logs: the last lines, for people or as they are', async () => {
       .some(({ msg }) => msg === 'proxy running'),
   ).toBe(true);
   expect((await hati.run(['logs', '-n', 'x'])).code).toBe(2);
+});
+
+test('logs: what is added, as it comes', async () => {
+  const child = hati.spawn(['logs', '-f', '-n', '0']);
+  if (child.stdout === null) throw new Error('no output');
+  const outcome = outcomeOf(child);
+  const shown = once(child.stdout, 'data');
+  while ((await Promise.race([shown, sleep(50)])) === undefined) {
+    appendFileSync(
+      hati.at('logs', 'proxy.log'),
+      '{"level":"info","time":"2026-01-02T03:04:05.678Z","pid":1,"msg":"hello"}\n',
+    );
+  }
+  child.kill('SIGTERM');
+  expect((await outcome).stdout).toMatch(/^(?:03:04:05\.678 INFO  hello\n)+$/);
 });
 
 describe('the password file', () => {
@@ -296,7 +193,7 @@ describe('the password file', () => {
         '-h',
         host,
         '-p',
-        String(runRecord().address.port),
+        String(hati.record().address.port),
         '-U',
         'anybody',
         '-w',
@@ -316,41 +213,41 @@ describe('the password file', () => {
 
   test('holds a block while the proxy runs', () => {
     expect(readFileSync(join(hati.base, '.pgpass'), 'utf8')).toContain(
-      `localhost:${runRecord().address.port}:*:*:hd_local`,
+      `localhost:${hati.record().address.port}:*:*:hd_local`,
     );
   });
 });
 
 describe('the life of a proxy', () => {
   test('a second one for the same project is refused', async () => {
-    const { pid } = runRecord();
+    const { pid } = hati.record();
     const { code, stderr } = await hati.run(['start', '--port', '0']);
     expect(code).toBe(1);
     expect(stderr).toContain(`(process ${pid}); end it with \`hati stop\``);
-    expect(runRecord().pid).toBe(pid);
+    expect(hati.record().pid).toBe(pid);
   });
 
   test('killed without warning: seen as gone, started again with everything in it', async () => {
-    const { pid } = runRecord();
+    const { pid } = hati.record();
     await hati.run(['keys', 'create', 'survivor', '--scope', 'admin']);
     await hati.run(['query', "INSERT INTO products (id, name) VALUES (2000, 'kept')"]);
     process.kill(pid, 'SIGKILL');
-    while (seen.some(isRunning)) await sleep(10);
+    while (hati.seen.some(isRunning)) await sleep(10);
     expect((await hati.run(['status'])).code).toBe(3);
     expect((await hati.run(['query', 'SELECT 1'])).stderr).toContain(
       'is not running; start it with',
     );
 
     expect((await hati.run(['init'])).code).toBe(0);
-    expect(runRecord().pid).not.toBe(pid);
-    expect(await json('query', 'SELECT name FROM products WHERE id = 2000')).toEqual([
+    expect(hati.record().pid).not.toBe(pid);
+    expect(await hati.json('query', 'SELECT name FROM products WHERE id = 2000')).toEqual([
       { name: 'kept' },
     ]);
-    expect(await json('keys', 'list')).toMatchObject([{ agent_id: 'survivor' }]);
+    expect(await hati.json('keys', 'list')).toMatchObject([{ agent_id: 'survivor' }]);
   });
 
   test('stop says so, tidies up, and can be repeated', async () => {
-    const { pid } = runRecord();
+    const { pid } = hati.record();
     expect((await hati.run(['stop'])).stdout).toBe(
       `The proxy of ${hati.project} (process ${pid}) has stopped.\n`,
     );
@@ -366,11 +263,11 @@ describe('the life of a proxy', () => {
     async (signal) => {
       const child = hati.spawn(['start', '--port', '0']);
       const outcome = outcomeOf(child);
-      while (readRunRecord(at('run', 'proxy.json'))?.address === undefined) {
+      while (readRunRecord(hati.at('run', 'proxy.json'))?.address === undefined) {
         expect(child.exitCode).toBeNull();
         await sleep(20);
       }
-      runRecord();
+      hati.record();
       expect((await hati.run(['query', 'SELECT 1'])).code).toBe(0);
       child.kill(signal);
       expect((await outcome).code).toBe(0);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { explain } from '../../src/engine/embedded/explain.ts';
-import { matchesVerifier, scramVerifier } from '../../src/engine/embedded/scram.ts';
+import { matchesVerifier, scramVerifier } from '../../src/engine/scram.ts';
 
 test.each([
   ['FATAL:  could not write to file "x": No space left on device', 'the disk is full'],

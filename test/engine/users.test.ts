@@ -1,14 +1,11 @@
 /** Root and ordinary users. The tests that need root to change users exist only for root. */
 import {
-  access,
   chmod,
   chown,
-  constants,
   cp,
   lstat,
   mkdir,
   readdir,
-  readFile,
   realpath,
   rm,
   stat,
@@ -190,19 +187,4 @@ test.skipIf(isRoot)('another user needs root', async () => {
   await expect(project.start({ user: 'root' })).rejects.toThrow(
     /only root may start it as another user/,
   );
-});
-
-test('passwords are for their owner alone', async () => {
-  await using project = await temporaryProject();
-  await project.start();
-  const file = join(project.directory, 'secrets.json');
-  await access(file, constants.R_OK);
-  expect((await lstat(file)).mode & 0o777).toBe(0o600);
-  expect((await lstat(file)).uid).toBe(process.getuid?.());
-  expect(Object.keys(JSON.parse(await readFile(file, 'utf8')) as object).toSorted()).toEqual([
-    'control',
-    'reader',
-    'superuser',
-    'writer',
-  ]);
 });

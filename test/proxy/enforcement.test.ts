@@ -2,7 +2,7 @@
  * What a readonly key must not get past, sent by the simple and by the extended protocol to a real engine, and what it
  * must be able to do. After each refused row the database is as it was.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pipeline } from '../../src/proxy/pipeline.ts';
 import { authorizeStep } from '../../src/proxy/steps/authorize.ts';
@@ -173,7 +173,10 @@ describe('a readonly key is refused', () => {
       const fresh = reader;
       const outcome = await fresh.query(query).then(
         () => 'ran',
-        (error: pg.DatabaseError) => `${error.code} ${error.message}`,
+        (error: unknown) => {
+          const { code, message } = error as pg.DatabaseError;
+          return `${code} ${message}`;
+        },
       );
       expect(outcome, protocol).toMatch(/^(42501|0A000|22023) /);
       await fresh.query('ROLLBACK');
@@ -309,7 +312,7 @@ describe('the second lock', () => {
         await client.query('SET default_transaction_read_only = off');
         const outcome = await client.query(text).then(
           () => 'ran',
-          (error: Error) => error.message,
+          (error: unknown) => String(error),
         );
         if (outcome === 'ran') ran.push(text);
         await client.end();

@@ -32,7 +32,7 @@ export function checkedAgent(value: string | null): string {
   if (
     value === null ||
     value.trim() === '' ||
-    [...value].length > 63 ||
+    Array.from(value).length > 63 ||
     hasControlCharacter(value)
   ) {
     throw new HatiError('agent_name_invalid');

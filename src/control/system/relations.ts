@@ -1,6 +1,7 @@
 import type { Description, SystemRelations, SystemResult } from '../../ports.ts';
 import { EngineError } from '../../wire/engine-error.ts';
 import {
+  describePortal,
   describeStatement,
   executePortal,
   parse,
@@ -51,7 +52,7 @@ export class StoreSystemRelations implements SystemRelations {
       Buffer.concat([
         parse({ name: '', text, parameterTypes }),
         new MessageWriter().cstring('').cstring('').add(bind).finish(Frontend.Bind),
-        new MessageWriter().text('P').cstring('').finish(Frontend.Describe),
+        describePortal,
         executePortal,
         sync,
       ]),

@@ -10,7 +10,7 @@ import { systemRole } from '../../database/system-role.ts';
 import { compatibilitySql } from './compatibility.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
-import { matchesVerifier, scramVerifier } from './scram.ts';
+import { matchesVerifier, scramVerifier } from '../scram.ts';
 import { roleNames, type EmbeddedRole, type Secrets } from './secrets.ts';
 
 export interface Endpoint {

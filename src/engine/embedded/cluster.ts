@@ -21,7 +21,7 @@ import { runCommand } from './command.ts';
 import { EmbeddedServerError } from './error.ts';
 import { explain } from './explain.ts';
 import type { OperatingUser } from './operating-user.ts';
-import { scramVerifier } from './scram.ts';
+import { scramVerifier } from '../scram.ts';
 import { roleNames, type StoredSecrets } from './secrets.ts';
 import { writeSettings } from './settings.ts';
 

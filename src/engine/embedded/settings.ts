@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { asUser } from './command.ts';
 import type { OperatingUser } from './operating-user.ts';
 import { linePrefix } from './server-log.ts';
-import { scramIterations } from './scram.ts';
+import { scramIterations } from '../scram.ts';
 
 const settings: Readonly<Record<string, string | number>> = {
   // Reachable by its socket alone, and that by its own user and root alone.

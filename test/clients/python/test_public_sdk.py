@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -39,4 +40,11 @@ def test_the_walkthrough(proxy: ProxyAddress, version: str) -> None:
     assert report['open_session'].startswith(INVALID_KEY)
     assert report['old_key'].endswith(f'FATAL:  {INVALID_KEY}')
     assert report['new_key'] == [{'one': 1}]
-    assert [key[:2] for key in report['keys']] == [['analytics-agent', 'readonly'], ['pipeline-agent', 'admin']]
+    keys = {agent: (scope, created) for agent, scope, created in report['keys']}
+    assert {agent: scope for agent, (scope, _) in keys.items()} == {
+        'analytics-agent': 'readonly',
+        'pipeline-agent': 'admin',
+    }
+    # Made first, but rotated last; whole seconds, so the two may be equal.
+    assert keys['analytics-agent'][1] >= keys['pipeline-agent'][1]
+    assert all(re.fullmatch(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d', created) for _, created in keys.values())

@@ -14,16 +14,15 @@ EXAMPLE = Path(__file__).parents[2] / 'examples' / 'agent_rbac.py'
 EXPECTED = r"""
 analytics-agent key: hd_ro_\w{6}\.\.\.
 pipeline-agent key: hd_admin_\w{3}\.\.\.
-SELECT allowed: (\d+) products
+SELECT allowed: (?P<before>\d+) products
 INSERT blocked: Permission denied: readonly scope cannot execute INSERT
 DROP blocked: Permission denied: readonly scope cannot execute DDL
 INSERT allowed: 1 row
 CREATE and DROP allowed
 rotated analytics-agent key: hd_ro_\w{6}\.\.\.
 old key rejected: Authentication failed: invalid API key
-new key works: (\d+) products
-analytics-agent +readonly +created \d{4}-\d\d-\d\d \d\d:\d\d:\d\d
-pipeline-agent +admin +created \d{4}-\d\d-\d\d \d\d:\d\d:\d\d
+new key works: (?P<after>\d+) products
+(?P<keys>(?:.+\n?){2,})
 """
 
 
@@ -38,5 +37,14 @@ def test_the_walkthrough_prints_what_it_should(proxy: Proxy) -> None:
     assert finished.returncode == 0
     match = re.fullmatch(EXPECTED.strip(), finished.stdout.strip())
     assert match, finished.stdout
-    before, after = map(int, match.groups())
-    assert after == before + 1
+    assert int(match['after']) == int(match['before']) + 1
+    keys = {
+        agent: (scope, created)
+        for agent, scope, created in re.findall(
+            r'^(\S+) +(\S+) +created (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$', match['keys'], re.MULTILINE
+        )
+    }
+    assert keys['analytics-agent'][0] == 'readonly'
+    assert keys['pipeline-agent'][0] == 'admin'
+    # Made first, but rotated last; whole seconds, so the two may be equal.
+    assert keys['analytics-agent'][1] >= keys['pipeline-agent'][1]
