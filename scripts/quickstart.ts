@@ -1,6 +1,7 @@
 /** `npm run quickstart`: a proxy of this clone, the walk-through against it, and how to go on. */
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { DatabaseError } from 'pg';
 import { projectAt } from '../src/cli/project.ts';
 import { readRunRecord } from '../src/cli/run-file.ts';
 import { Mismatch, walkThrough } from './walk-through.ts';
@@ -24,10 +25,7 @@ if (port === undefined) {
 try {
   await walkThrough({ host: 'localhost', port, print: (line) => console.log(line) });
 } catch (error) {
-  const reason = error instanceof Error ? error.message : String(error);
-  console.error(
-    error instanceof Mismatch ? `\nThis is not as it must be: ${reason}` : `\n${reason}`,
-  );
+  console.error(`\n${explain(error)}`);
   process.exit(1);
 }
 
@@ -35,7 +33,7 @@ console.log(`
 Everything came back as it must. The proxy goes on running.
 
 How to connect
-   psql           psql -h localhost -p ${port}                     (no key: the local administrator)
+   psql           psql -h localhost -p ${port}    (no key: the local administrator)
                   PGPASSWORD=<key> psql -h localhost -p ${port}
    Python         pip install ./sdk/python
                   from hatidata_agent import HatiDataAgent
@@ -47,3 +45,11 @@ How to connect
 
 How to stop
    npm run hati -- stop`);
+
+function explain(error: unknown): string {
+  if (error instanceof DatabaseError && error.code === '42P01') {
+    return `${error.message}: the sample table was dropped, or never made. To start over: npm run hati -- stop, and remove .hati`;
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return error instanceof Mismatch ? `This is not as it must be: ${reason}` : reason;
+}

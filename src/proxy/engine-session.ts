@@ -2,6 +2,7 @@ import type { HatiError } from '../errors.ts';
 import type { UpstreamSession } from '../engine/upstream.ts';
 import { judgeSetting } from '../policy/settings.ts';
 import type { Principal } from '../ports.ts';
+import { redactSecrets } from '../shared/redact.ts';
 
 /** NAMEDATALEN - 1: what PostgreSQL keeps of an application name. */
 const longestApplicationName = 63;
@@ -10,7 +11,8 @@ const longestApplicationName = 63;
 export function engineApplicationName(agent: string, client: string | undefined): string {
   const whole = client === undefined || client === '' ? `hati:${agent}` : `hati:${agent} ${client}`;
   // PostgreSQL keeps printable ASCII only.
-  return whole.replace(/[^\x20-\x7e]/g, '?').slice(0, longestApplicationName);
+  // What a client puts here is seen by others: its key must not be.
+  return redactSecrets(whole.replace(/[^\x20-\x7e]/g, '?')).slice(0, longestApplicationName);
 }
 
 export interface ClientSettings {

@@ -52,8 +52,10 @@ _SESSION_ENDED = frozenset({'57P01', '57P02', '57P04', '57P05'})
 def query_failed(error: psycopg.Error) -> HatiDataError:
     """Translate what psycopg raised while a statement ran. Raise the result ``from`` the psycopg error."""
     sqlstate = error.sqlstate
+    if sqlstate is None and isinstance(error, psycopg.OperationalError):
+        return _connection_lost(str(error).strip())
     message = error.diag.message_primary or str(error).strip()
-    return _class_of(error, sqlstate)(
+    return _class_of(sqlstate)(
         message,
         sqlstate=sqlstate,
         detail=error.diag.message_detail,
@@ -61,10 +63,10 @@ def query_failed(error: psycopg.Error) -> HatiDataError:
     )
 
 
-def _class_of(error: psycopg.Error, sqlstate: str | None) -> type[HatiDataError]:
+def _class_of(sqlstate: str | None) -> type[HatiDataError]:
     if sqlstate is None:
-        # libpq's own finding. Operational: the connection broke; anything else: parameters it couldn't use.
-        return ConnectionFailedError if isinstance(error, psycopg.OperationalError) else QueryError
+        # Found on this side: parameters that don't fit the text, a value that Python cannot hold.
+        return QueryError
     if sqlstate.startswith('28'):
         return AuthenticationError
     if sqlstate == '42501':
@@ -86,8 +88,8 @@ def copy_refused() -> QueryError:
 _REFUSAL = re.compile(r'(?:FATAL|ERROR|PANIC):  (?P<sentence>[^\n]*)(?P<rest>(?:\n(?:DETAIL|HINT):  [^\n]*)*)')
 _FIELD = re.compile(r'\n(DETAIL|HINT):  ([^\n]*)')
 
-# The SQLSTATE of a refused connection does not get through libpq, so here, and only here, the text must tell a
-# wrong key from a server that has no room: HatiData's sentence, and PostgreSQL's for those who connect directly.
+# The SQLSTATE of a refused or ended connection does not always get through libpq, so here, and only here, the text
+# must tell a wrong key from a server that has no room: HatiData's sentence, and PostgreSQL's own.
 _WRONG_KEY = re.compile(r'Authentication failed: |password authentication failed ')
 
 
@@ -114,3 +116,11 @@ def _reason(text: str) -> str:
     """The last thing that failed, in one line, without libpq's advice (indented lines)."""
     lines = [line for line in text.splitlines() if line and not line[0].isspace()]
     return re.sub(r'^.* failed: ', '', lines[-1]) if lines else 'no reason given'
+
+
+def _connection_lost(text: str) -> HatiDataError:
+    """The server's last words, where it had any, come before libpq's own and after a prefix of psycopg's."""
+    sentence = re.sub(r'^(?:consuming input|sending query|flushing) failed: ', '', text.split('\n', 1)[0])
+    if _WRONG_KEY.match(sentence):
+        return AuthenticationError(sentence, sqlstate='28P01', detail=text)
+    return ConnectionFailedError(sentence, detail=text)

@@ -17,6 +17,7 @@ from hatidata_agent.errors import (
 
 PREFIX = 'connection failed: connection to server at "127.0.0.1", port 5439 failed: '
 INVALID_KEY = 'Authentication failed: invalid API key'
+CLOSED = 'server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally'
 REFUSED = 'Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?'
 
 
@@ -92,6 +93,22 @@ def test_statement_failures(cause: psycopg.Error, kind: type[HatiDataError]) -> 
     assert type(error) is kind
     assert str(error) == 'x'
     assert error.sqlstate == cause.sqlstate
+
+
+@pytest.mark.parametrize(
+    ('text', 'kind', 'sentence'),
+    [
+        (f'consuming input failed: {INVALID_KEY}\n{CLOSED}', AuthenticationError, INVALID_KEY),
+        (f'{INVALID_KEY}\n{CLOSED}', AuthenticationError, INVALID_KEY),
+        (f'consuming input failed: {CLOSED}', ConnectionFailedError, 'server closed the connection unexpectedly'),
+        ('the connection is lost', ConnectionFailedError, 'the connection is lost'),
+    ],
+)
+def test_a_session_that_ended(text: str, kind: type[HatiDataError], sentence: str) -> None:
+    error = query_failed(psycopg.OperationalError(text))
+    assert type(error) is kind
+    assert str(error) == sentence
+    assert error.detail == text
 
 
 def test_errors_can_be_pickled() -> None:
