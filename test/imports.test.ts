@@ -16,7 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ['engine'],
   ['ports'],
   ['proxy', 'control'],
-  ['serve'],
+  ['serve', 'admin-key'],
   ['cli', 'dashboard'],
   ['main'],
 ];

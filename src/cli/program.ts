@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { DatabaseError } from 'pg';
 import { HatiError } from '../errors.ts';
 import { redactSecrets } from '../shared/redact.ts';
+import { adminCommand } from './admin.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { engineCommand } from './engine.ts';
@@ -33,6 +34,7 @@ export async function runCommand(
     keysCommand(context),
     logsCommand(context),
     engineCommand(context),
+    adminCommand(context),
   ];
   const program = new Command('hati')
     .description('HatiData: keys, scopes and refusals in front of a real PostgreSQL')

@@ -1,6 +1,7 @@
 /** How sessions begin, how they are cancelled, and how they end. */
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorField } from '../../src/wire/error-fields.ts';
@@ -8,8 +9,10 @@ import { cancelRequest, sslRequest } from '../../src/wire/frontend-messages.ts';
 import { loginUrl, startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
 
-const certPath = new URL('../../fixtures/tls/test-only.cert.pem', import.meta.url).pathname;
-const keyPath = new URL('../../fixtures/tls/test-only.key.pem', import.meta.url).pathname;
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
+const certPath = fixture('test-only.cert.pem');
+const keyPath = fixture('test-only.key.pem');
 
 let proxy: TestProxy;
 /** A second proxy on the same engine and the same control store, with TLS and without dev mode. */

@@ -41,7 +41,8 @@ CREATE TRIGGER iam_audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON hati
   FOR EACH STATEMENT EXECUTE FUNCTION hatidata.refuse_change();
 
 CREATE SCHEMA _hatidata_keys;
--- created_at is the time of the current secret: a rotated key sorts by its rotation.
+-- created_at is the time of the current secret: a rotated key sorts by its rotation. It is shown in whole seconds, so
+-- rows come newest first, for a sort by it to keep that order among equals.
 CREATE VIEW _hatidata_keys.active_keys AS
   SELECT k.agent_id,
          k.scope,
@@ -51,5 +52,6 @@ CREATE VIEW _hatidata_keys.active_keys AS
          s.prefix AS key_prefix
     FROM hatidata.api_keys k
     JOIN hatidata.api_key_secrets s ON s.key_id = k.key_id AND s.ended_at IS NULL
-   WHERE k.revoked_at IS NULL;
+   WHERE k.revoked_at IS NULL
+   ORDER BY s.issued_at DESC;
 `;

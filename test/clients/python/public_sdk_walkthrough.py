@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from hatidata_agent import HatiDataAgent
+from hatidata_agent.langchain import HatiDataSQLDatabase
 
 host, port = sys.argv[1], int(sys.argv[2])
 report: dict[str, Any] = {'version': importlib.metadata.version('hatidata-agent')}
@@ -40,6 +41,10 @@ try:
     report['drop'] = sentence(lambda: analytics.execute('DROP TABLE products'))
     report['context'] = [row['name'] for row in analytics.get_context('products', 'webcam', top_k=3)]
 
+    database = HatiDataSQLDatabase(host=host, port=port, password=readonly_key)
+    report['tables'] = database.get_usable_table_names()
+    report['table_info'] = database.get_table_info(['products'])
+
     pipeline = agent('pipeline-agent', admin_key)
     report['written'] = pipeline.execute('INSERT INTO products (id, name) VALUES (%s, %s)', (2001, "Fan's"))
     report['deleted'] = pipeline.execute('DELETE FROM products WHERE id = %s', (2001,))
@@ -66,7 +71,8 @@ try:
     report['state'] = [pipeline.get_state('step'), pipeline.get_state('unknown')]
 
     new_key = admin.query("SELECT rotate_api_key('analytics-agent')")[0]['api_key']
-    report['open_session'] = sentence(lambda: analytics.query('SELECT 1'))
+    # psycopg2 says that the session was ended, not why; the next call connects again and hears it.
+    report['open_session'] = [sentence(lambda: analytics.query('SELECT 1')) for _ in range(2)]
     report['old_key'] = sentence(lambda: agent('analytics-agent', readonly_key).query('SELECT 1'))
     report['new_key'] = agent('analytics-agent', new_key).query('SELECT 1 AS one')
     report['keys'] = [

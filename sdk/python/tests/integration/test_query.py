@@ -76,18 +76,22 @@ def test_copy_is_refused_and_the_agent_goes_on(admin: HatiDataAgent, table: str,
 
 
 def test_threads_take_turns(admin: HatiDataAgent) -> None:
-    seen: list[tuple[int, int]] = []
+    """What a statement is labelled with is set by a statement before it; nobody gets in between."""
+    seen: list[tuple[str, str]] = []
 
-    def ask(number: int) -> None:
-        seen.extend((number, admin.query('SELECT %s::int AS n', (number,))[0]['n']) for _ in range(20))
+    def ask(name: str) -> None:
+        for n in range(20):
+            request_id = f'{name}-{n}'
+            rows = admin.query('SHOW hatidata_request_id', request_id=request_id)
+            seen.append((request_id, rows[0]['hatidata_request_id']))
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=ask, args=(f'thread-{number}',)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(seen) == 80
-    assert all(asked == answered for asked, answered in seen)
+    assert all(sent == found for sent, found in seen)
 
 
 def test_close_is_repeatable_and_not_final(admin: HatiDataAgent) -> None:
