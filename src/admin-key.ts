@@ -42,14 +42,18 @@ export async function createAdminKey(config: Config, request: AdminKeyRequest): 
 
 async function create(config: pg.ClientConfig, request: AdminKeyRequest): Promise<string> {
   await migrate(config, request.log);
-  const { db, close } = connectControlDatabase(config, request.log);
+  const control = connectControlDatabase(config, request.log);
   try {
-    const service = new KeyService({ db, hasher: new KeyHasher(), onEnded: () => undefined });
+    const service = new KeyService({
+      db: control.db,
+      hasher: new KeyHasher(),
+      onEnded: () => undefined,
+    });
     return await service.call('create_api_key', [request.agent, 'admin', request.description], {
       principal: { kind: 'localAdministrator', agent: 'hati admin', scope: 'admin' },
       source: 'command line',
     });
   } finally {
-    await close();
+    await control.close();
   }
 }
