@@ -48,11 +48,10 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const embedded = await startEngine(config, options, started);
     const logins = engineLogins(config, embedded);
     const controlConfig = controlLogin(config, embedded);
-    if (config.engine.kind === 'url') await checkEngineLogins(logins, log);
-
     onProgress('Preparing the control store');
     await migrate(controlConfig, log);
     await prepareSystemRole(controlConfig, log);
+    if (config.engine.kind === 'url') await checkEngineLogins(logins, log);
     const control = connectControlDatabase(controlConfig, log);
     started.add(() => control.close());
 

@@ -22,9 +22,11 @@ export function connectControlDatabase(config: pg.ClientConfig, log: Logger): Co
     // Nothing of ours depends on names that a search path could redirect.
     options: '-c search_path=pg_catalog -c statement_timeout=10000',
   });
-  pool.on('error', (error) =>
-    log.warn({ err: error }, 'an idle connection to the control store broke'),
-  );
+  const broke = (error: Error): void =>
+    log.warn({ err: error }, 'a connection to the control store broke');
+  pool.on('error', broke);
+  // The pool listens to idle clients only: one that breaks while it is in use would end the process.
+  pool.on('connect', (client) => client.on('error', broke));
   const db = new Kysely<ControlSchema>({ dialect: new PostgresDialect({ pool }) }).withSchema(
     'hatidata',
   );

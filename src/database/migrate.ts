@@ -13,6 +13,8 @@ const migrationLock = 5_439_001;
 /** Brings the control store up to date. Each migration is one transaction. */
 export async function migrate(config: pg.ClientConfig, log: Logger): Promise<void> {
   const client = new pg.Client({ ...config, application_name: 'hatidata migration' });
+  // A connection that breaks is reported by the query that is running.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('SELECT pg_catalog.pg_advisory_lock($1)', [migrationLock]);

@@ -10,6 +10,8 @@ export const systemRole = 'hatidata_system';
  */
 export async function prepareSystemRole(config: pg.ClientConfig, log: Logger): Promise<void> {
   const client = new pg.Client({ ...config, application_name: 'hatidata start' });
+  // A connection that breaks is reported by the query that is running.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const { rows } = await client.query<{ member: boolean }>(

@@ -19,6 +19,7 @@ interface LoginFacts {
   readonly user: string;
   readonly superuser: boolean;
   readonly canWrite: boolean;
+  readonly holdsControlStore: boolean;
   readonly version: number;
 }
 
@@ -31,6 +32,11 @@ export async function checkEngineLogins(logins: EngineLogins, log: Logger): Prom
     if (facts.version < oldestMajor * 10_000) {
       throw new EngineUnusable(
         `The engine is older than PostgreSQL ${oldestMajor}, which HatiData needs.`,
+      );
+    }
+    if (facts.holdsControlStore) {
+      throw new EngineUnusable(
+        'The control store lies in the very database that clients use. Give it a database of its own: HATIDATA_CONTROL_DATABASE_URL.',
       );
     }
     if (facts.superuser) {
@@ -63,6 +69,7 @@ async function readFacts(config: pg.ClientConfig, what: string): Promise<LoginFa
     const { rows } = await client.query<LoginFacts>(`
       SELECT r.rolname AS "user",
              r.rolsuper AS superuser,
+             pg_catalog.to_regclass('hatidata.api_key_secrets') IS NOT NULL AS "holdsControlStore",
              pg_catalog.current_setting('server_version_num')::int AS version,
              pg_catalog.current_setting('default_transaction_read_only') = 'off'
                OR EXISTS (SELECT FROM pg_catalog.pg_class c

@@ -47,6 +47,8 @@ export async function prepareEngine(url: string, options: PrepareOptions): Promi
     connectionTimeoutMillis: 10_000,
     options: '-c search_path=pg_catalog',
   });
+  // A connection that breaks is reported by the query that is running.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const plan = await makePlan(client, options);
@@ -103,7 +105,7 @@ interface Facts {
   readonly roles: ReadonlySet<string>;
   /** User schemas, quoted. */
   readonly schemas: readonly string[];
-  /** Roles other than the writer that own tables, quoted. */
+  /** Roles other than the writer that own tables and are no superusers, quoted. */
   readonly owners: readonly string[];
 }
 
@@ -121,11 +123,12 @@ async function readFacts(client: pg.Client): Promise<Facts> {
             ARRAY(SELECT quote_ident(nspname) FROM pg_namespace
                    WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
                      AND has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ORDER BY 1) AS schemas,
-            ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c
+            ARRAY(SELECT DISTINCT quote_ident(o.rolname) FROM pg_class c
                     JOIN pg_namespace n ON n.oid = c.relnamespace
+                    JOIN pg_roles o ON o.oid = c.relowner AND NOT o.rolsuper
                    WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'
                      AND n.nspname <> 'information_schema'
-                     AND pg_get_userbyid(c.relowner) <> $2 ORDER BY 1) AS owners
+                     AND o.rolname <> $2 ORDER BY 1) AS owners
        FROM pg_roles r WHERE r.rolname = current_user`,
     [Object.values(preparedRoles), preparedRoles.writer],
   );
@@ -169,12 +172,12 @@ function grants({ database, schemas, isSuperuser }: Facts): string[] {
 function notes({ owners, isSuperuser }: Facts): string[] {
   const { reader, writer } = preparedRoles;
   const list: string[] = [];
-  if (owners.length > 0) {
-    list.push(
-      `Admin keys can change the data of existing tables, but ALTER and DROP stay with their owners (${owners.join(', ')}).` +
-        ` To let admin keys do that as well: GRANT ${owners[0]} TO ${writer}`,
-    );
-  }
+  list.push(
+    'Admin keys can change the data of existing tables; ALTER and DROP stay with their owners.' +
+      owners
+        .map((owner) => ` To let admin keys do that too: GRANT ${owner} TO ${writer}.`)
+        .join(''),
+  );
   if (!isSuperuser) {
     list.push(
       `Tables that admin keys create are readable for ${reader} only after, as ${writer}:` +

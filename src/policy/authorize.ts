@@ -12,7 +12,7 @@ import { refuseSetting } from './settings.ts';
  * The table is total: a new class of act does not compile until both scopes have a rule for it, and what the grammar
  * does not know is refused to everybody.
  */
-type Verdict = 'allow' | 'refuse' | 'never' | ((act: Act) => 'allow' | 'refuse');
+type Verdict = 'allow' | 'refuse' | ((act: Act) => 'allow' | 'refuse');
 
 const rules: Readonly<Record<ActClass, Readonly<Record<Scope, Verdict>>>> = {
   read: { readonly: 'allow', admin: 'allow' },
@@ -30,13 +30,13 @@ const rules: Readonly<Record<ActClass, Readonly<Record<Scope, Verdict>>>> = {
   setting: { readonly: 'allow', admin: 'allow' },
   // Only restores the startup options, which carry our clamps.
   reset: { readonly: 'allow', admin: 'allow' },
-  identity: { readonly: 'never', admin: 'never' },
+  identity: { readonly: 'refuse', admin: 'refuse' },
   // LISTEN would hear what other agents say; UNLISTEN * is part of every driver's reset.
   listen: { readonly: (act) => (act.verb === 'UNLISTEN' ? 'allow' : 'refuse'), admin: 'allow' },
   notify: { readonly: 'refuse', admin: 'allow' },
-  serverAccess: { readonly: 'never', admin: 'never' },
-  roles: { readonly: 'never', admin: 'never' },
-  unknown: { readonly: 'never', admin: 'never' },
+  serverAccess: { readonly: 'refuse', admin: 'refuse' },
+  roles: { readonly: 'refuse', admin: 'refuse' },
+  unknown: { readonly: 'refuse', admin: 'refuse' },
 };
 
 export function authorize(scope: Scope, text: ClassifiedText): HatiError | undefined {
@@ -68,10 +68,8 @@ function refuseAct(scope: Scope, act: Act): Refusal | undefined {
   const verdict = typeof rule === 'function' ? rule(act) : rule;
   if (verdict === 'allow') return undefined;
   const params = { verb: act.verb };
-  // A readonly key is told what it may not do in its own words; where admin would not help, nothing says so.
-  if (scope === 'readonly')
-    return { code: 'readonly_scope', params, ...(verdict === 'refuse' && { hint: adminHint }) };
-  return { code: 'never_allowed', params };
+  // No hint: psycopg and asyncpg put it into the error's text, and clients know this sentence word for word.
+  return { code: scope === 'readonly' ? 'readonly_scope' : 'never_allowed', params };
 }
 
 function refuseSystemUse(

@@ -17,7 +17,7 @@ import { authenticate, type AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
-import { peerOf } from './peer.ts';
+import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { checkHandshakeParameters, Session } from './session.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
@@ -41,6 +41,8 @@ export interface ListenerParts {
 }
 
 const keepAliveMs = 60_000;
+/** Connections that may be arriving beyond the limit of sessions, so that those are told why. */
+const sparePlaces = 100;
 
 /**
  * Accepts clients: first words → password → who is it → a connection to the engine → Session.
@@ -52,6 +54,8 @@ export class Listener {
   private readonly servers: Server[] = [];
   /** Connections that are being set up. */
   private readonly arriving = new Set<Socket>();
+  /** Places taken: sessions, and logins under way that may become one. */
+  private taken = 0;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
@@ -91,6 +95,11 @@ export class Listener {
 
   private async welcome(socket: Socket): Promise<void> {
     socket.on('error', () => undefined);
+    // Beyond this nobody is even asked for his name; a cancel request among them is lost, as it is when PostgreSQL is full.
+    if (this.arriving.size >= this.parts.limits.connections + sparePlaces) {
+      socket.destroy();
+      return;
+    }
     this.arriving.add(socket);
     const { startupSeconds } = this.parts.limits;
     let current = socket;
@@ -119,13 +128,24 @@ export class Listener {
   private async admit(startup: Startup): Promise<void> {
     const { limits, allowCleartext } = this.parts;
     const peer = peerOf(startup.socket);
-    if (this.sessions.size >= limits.connections) {
+    if (this.taken >= limits.connections) {
       throw new HatiError('too_many_connections', { params: { limit: limits.connections } });
     }
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
+    this.taken += 1;
+    let session: Session | undefined;
+    try {
+      const principal = await this.identify(startup, peer);
+      session = await this.open(startup, principal, peer.address);
+    } finally {
+      if (session === undefined) this.taken -= 1;
+    }
+  }
+
+  private async identify(startup: Startup, peer: Peer): Promise<Principal> {
     const password = await readPassword(startup);
-    const principal = await authenticate(
+    return authenticate(
       {
         password,
         peer,
@@ -134,10 +154,9 @@ export class Listener {
       },
       this.parts.authentication,
     );
-    await this.open(startup, principal, peer.address);
   }
 
-  private async open(startup: Startup, principal: Principal, source: string): Promise<void> {
+  private async open(startup: Startup, principal: Principal, source: string): Promise<Session> {
     const { parts } = this;
     const wanted = engineSession(principal, startup);
     if (wanted instanceof HatiError) throw wanted;
@@ -170,6 +189,7 @@ export class Listener {
       log,
       onClosed: () => {
         this.sessions.remove(cancelKey);
+        this.taken -= 1;
         log.debug('session ended');
       },
     });
@@ -184,6 +204,7 @@ export class Listener {
     );
     session.start();
     log.debug({ scope: principal.scope }, 'session began');
+    return session;
   }
 
   private asClientError(error: unknown): HatiError {

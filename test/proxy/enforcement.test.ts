@@ -282,7 +282,7 @@ const runsWithoutEffect = [
   "SELECT pg_catalog.set_config('transaction_read_only', 'off', true)",
   "UPDATE pg_settings SET setting = 'off' WHERE name = 'default_transaction_read_only'",
   'SET row_security = off',
-  // Time, bounded by the timeouts of the session.
+  // Its own time.
   'SELECT pg_sleep(1)',
   // A role sees the statements of its own sessions.
   'SELECT query FROM pg_stat_activity',
