@@ -336,6 +336,39 @@ describe('a key that ends', () => {
   });
 });
 
+describe('the control store', () => {
+  test('its connections may break while they are in use', async () => {
+    const control = new pg.Client(proxy.direct('control'));
+    await control.connect();
+    const outcomes: string[] = [];
+    const rotating = (async () => {
+      for (let turn = 0; turn < 20; turn += 1) {
+        outcomes.push(
+          await admin.query("SELECT rotate_api_key('shaken')").then(
+            () => 'rotated',
+            (error: unknown) => (error as pg.DatabaseError).code ?? 'none',
+          ),
+        );
+      }
+    })();
+    await keyFor('shaken').catch(() => undefined);
+    for (let turn = 0; turn < 40; turn += 1) {
+      await control.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'hatidata%' AND pid <> pg_backend_pid()",
+      );
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await rotating;
+    await control.end();
+    // Each call was told the truth, and the proxy is there.
+    for (const outcome of outcomes) expect(['rotated', '57P03', '42704']).toContain(outcome);
+    await eventually(
+      async () =>
+        (await admin.query('SELECT agent_id FROM _hatidata_keys.active_keys')).rows.length > 0,
+    );
+  });
+});
+
 describe('the engine', () => {
   test('a backend that dies ends its session with the reason', async () => {
     const client = await proxy.client();
