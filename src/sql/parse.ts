@@ -1,3 +1,4 @@
+import './parser-memory.ts';
 import type { RawStmt } from '@pgsql/types';
 import { hasSqlDetails, loadModule, parseSync, scanSync } from 'libpg-query';
 import { HatiError } from '../errors.ts';
