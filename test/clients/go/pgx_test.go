@@ -187,17 +187,12 @@ func TestPipeline(t *testing.T) {
 	connection := connect(t, readonlyKey, nil)
 	pipeline := connection.PgConn().StartPipeline(t.Context())
 	send := func(sql string) { pipeline.SendQueryParams(sql, nil, nil, nil, nil) }
-	sync := func() {
-		if err := pipeline.SendPipelineSync(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	send("SELECT 'first'")
 	send("DELETE FROM " + table)
 	send("SELECT 'skipped'")
-	sync()
+	pipeline.SendPipelineSync()
 	send("SELECT 'second'")
-	sync()
+	pipeline.SendPipelineSync()
 	if err := pipeline.Flush(); err != nil {
 		t.Fatal(err)
 	}
