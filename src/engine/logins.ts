@@ -69,7 +69,8 @@ async function readFacts(config: pg.ClientConfig, what: string): Promise<LoginFa
     const { rows } = await client.query<LoginFacts>(`
       SELECT r.rolname AS "user",
              r.rolsuper AS superuser,
-             pg_catalog.to_regclass('hatidata.api_key_secrets') IS NOT NULL AS "holdsControlStore",
+             EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                      WHERE n.nspname = 'hatidata' AND c.relname = 'api_key_secrets') AS "holdsControlStore",
              pg_catalog.current_setting('server_version_num')::int AS version,
              pg_catalog.current_setting('default_transaction_read_only') = 'off'
                OR EXISTS (SELECT FROM pg_catalog.pg_class c

@@ -243,7 +243,8 @@ export class ClientMessages {
   private takeClose(raw: Buffer, body: Buffer): Promise<void> | undefined {
     if (!this.own.isEmpty) {
       const name = decodeObjectName(body, 'Close');
-      if (this.own.has(name)) return this.answer(() => this.own.close(name));
+      // Closing is allowed in a failed transaction, too.
+      if (this.own.has(name)) return this.answer(() => this.own.close(name), 'always');
     }
     this.forward(raw, 'close');
     return undefined;
@@ -262,10 +263,13 @@ export class ClientMessages {
   }
 
   /** Answers one message of an extended batch ourselves, in its turn. */
-  private async answer(produce: () => Buffer | Promise<Buffer>): Promise<void> {
+  private async answer(
+    produce: () => Buffer | Promise<Buffer>,
+    when: 'unlessFailed' | 'always' = 'unlessFailed',
+  ): Promise<void> {
     if (!(await this.caughtUp())) return;
     try {
-      this.checkNotFailed();
+      if (when === 'unlessFailed') this.checkNotFailed();
       this.outlets.toClient(await produce());
     } catch (error) {
       this.standIn(this.clientError(error));

@@ -3,6 +3,8 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EngineUnusable } from '../../src/engine/logins.ts';
 import { prepareEngine, type Preparation } from '../../src/engine/prepare.ts';
+import { cancelRequest } from '../../src/wire/frontend-messages.ts';
+import { RawClient } from '../fixtures/raw-client.ts';
 import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
 import {
   freePort,
@@ -102,14 +104,21 @@ describe('through the proxy', () => {
     const running = expect(client.query('SELECT pg_sleep(60)')).rejects.toMatchObject({
       code: '57014',
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const canceller = (await import('pg')).default;
-    const other = new canceller.Client({ host: '127.0.0.1', port: proxy.port, ssl: false });
-    (other as unknown as { cancel(target: pg.Client, query: unknown): void }).cancel(
-      client,
-      (client as unknown as { _activeQuery: unknown })._activeQuery,
-    );
-    await running;
+    const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+    const secret = Buffer.alloc(4);
+    secret.writeInt32BE(secretKey);
+    // Sent until it meets the statement: a request that comes before it cancels nothing.
+    let isDone = false;
+    const done = running.finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      const canceller = new RawClient(proxy.port);
+      canceller.send(cancelRequest(processID, secret));
+      await canceller.rest();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await done;
   });
 });
 
@@ -130,6 +139,19 @@ describe('an engine that cannot be used is explained at the start', () => {
 
   test('a superuser', async () => {
     expect((await refused(own.url)).message).toContain('hati engine prepare');
+  });
+
+  test('the control store in the database of the clients', async () => {
+    const failed = await startTestProxy({
+      engine: { kind: 'url', url: prepared.urls.writer!, readerUrl: prepared.urls.reader! },
+      controlDatabaseUrl: own.url,
+    }).then(
+      (running) => running.stop(),
+      (error: unknown) => error,
+    );
+    expect(failed).toBeInstanceOf(EngineUnusable);
+    expect((failed as Error).message).toContain('HATIDATA_CONTROL_DATABASE_URL');
+    await queryUrl(own.url, 'DROP SCHEMA hatidata, _hatidata_keys CASCADE');
   });
 
   test('a wrong password', async () => {

@@ -236,6 +236,15 @@ describe('our own statements in the extended protocol', () => {
     expect(await exchange(client, [f.query('ROLLBACK')])).toEqual(['C ROLLBACK', 'Z I']);
   });
 
+  test('can be closed in a failed transaction', async () => {
+    const client = await login();
+    await exchange(client, [f.parse('k', 'SHOW hatidata_agent_id'), f.sync()]);
+    await exchange(client, [f.query('BEGIN')]);
+    await exchange(client, [f.query('SELECT nothing')]);
+    expect(await exchange(client, [f.close('S', 'k'), f.sync()])).toEqual(['3', 'Z E']);
+    expect(await exchange(client, [f.query('ROLLBACK')])).toEqual(['C ROLLBACK', 'Z I']);
+  });
+
   test('row limits suspend the portal', async () => {
     const client = await login();
     expect(

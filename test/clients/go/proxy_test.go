@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -151,4 +152,21 @@ func countRows(t *testing.T, connection *pgx.Conn, table string) int {
 		t.Fatal(err)
 	}
 	return count
+}
+
+// awaitStatement returns once the engine runs exactly this text for an admin key, or the test has ended.
+func awaitStatement(t *testing.T, text string) {
+	administrator, err := pgx.Connect(t.Context(), address(noKey, nil))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = administrator.Close(context.Background()) }()
+	for running := false; !running; time.Sleep(20 * time.Millisecond) {
+		sql := "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = $1 AND state = 'active'"
+		if err := administrator.QueryRow(t.Context(), sql, text).Scan(&running); err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }
