@@ -1,7 +1,6 @@
-import './parser-memory.ts';
 import type { RawStmt } from '@pgsql/types';
-import { hasSqlDetails, loadModule, parseSync, scanSync } from 'libpg-query';
 import { HatiError } from '../errors.ts';
+import { hasSqlDetails, loadModule, parseSync, scanSync } from './parser-library.ts';
 
 /**
  * PostgreSQL's own parser, compiled to WebAssembly.
