@@ -47,6 +47,12 @@ export const errorRegistry = {
     blame: 'policy',
     text: 'Permission denied: readonly scope cannot call function {function}',
   },
+  type_not_allowed: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: readonly scope cannot convert to type {type}',
+  },
   relation_not_allowed: {
     sqlstate: '42501',
     http: 403,
@@ -210,6 +216,12 @@ export const errorRegistry = {
     http: 400,
     blame: 'client',
     text: 'startup parameter {parameter} cannot be set through HatiData',
+  },
+  startup_value_refused: {
+    sqlstate: '22023',
+    http: 400,
+    blame: 'client',
+    text: 'the database engine refused a startup parameter: {reason}',
   },
   startup_timeout: {
     sqlstate: '08006',

@@ -15,7 +15,10 @@ import { migrate } from './database/migrate.ts';
 import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
 import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
+import { BackendTerminator } from './engine/terminator.ts';
+import { UserObjectWatcher } from './engine/user-objects.ts';
 import { Listener } from './proxy/listener.ts';
+import type { Scope } from './policy/scope.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
 import type { Logger } from './shared/log.ts';
 import { StatementReader } from './sql/reader.ts';
@@ -50,7 +53,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const controlConfig = controlLogin(config, embedded);
     onProgress('Preparing the control store');
     await migrate(controlConfig, log);
-    await prepareSystemRole(controlConfig, log);
+    const ownControl = config.controlDatabaseUrl === undefined;
+    await prepareSystemRole(controlConfig, { hasLogin: ownControl, log });
     if (config.engine.kind === 'url') await checkEngineLogins(logins, log);
     const control = connectControlDatabase(controlConfig, log);
     started.add(() => control.close());
@@ -66,7 +70,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       await directory.flushUses();
       await loginJournal.flush();
     });
-    const system = new SystemConnection(controlConfig, systemRole);
+    const system = ownControl
+      ? new SystemConnection(embeddedLogin(embedded!, 'system'), undefined)
+      : new SystemConnection(controlConfig, systemRole);
     started.add(() => system.close());
 
     const reader = new StatementReader({
@@ -78,14 +84,28 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     await reader.start();
     started.add(() => reader.close());
 
+    const objects = new UserObjectWatcher(logins.reader, log);
+    started.add(() => objects.stop());
+    await objects.start();
+
+    const terminators = startTerminators(config, logins, embedded, log);
+    started.add(async () => {
+      for (const each of new Set(Object.values(terminators))) await each.close();
+    });
     const listener = new Listener({
       engine: (scope) => (scope === 'admin' ? logins.writer : logins.reader),
+      terminate: (scope, processId) => terminators[scope].terminate(processId),
       authentication: {
         keys: directory,
         logins: loginJournal,
         devMode: config.devMode,
       },
-      pipeline: { keys: directory, reader, steps: options.steps ?? pipeline },
+      pipeline: {
+        keys: directory,
+        reader,
+        userObjects: () => objects.current(),
+        steps: options.steps ?? pipeline,
+      },
       keyFunctions: new KeyService({
         db: control.db,
         hasher,
@@ -171,6 +191,23 @@ function engineLogins(config: Config, embedded: EmbeddedServer | undefined): Eng
     };
   }
   return { reader: embeddedLogin(embedded!, 'reader'), writer: embeddedLogin(embedded!, 'writer') };
+}
+
+/** Of the embedded server, the control login may signal backends; elsewhere each role ends its own. */
+function startTerminators(
+  config: Config,
+  logins: EngineLogins,
+  embedded: EmbeddedServer | undefined,
+  log: Logger,
+): Record<Scope, BackendTerminator> {
+  if (config.engine.kind === 'embedded') {
+    const both = new BackendTerminator(embeddedLogin(embedded!, 'control'), log);
+    return { admin: both, readonly: both };
+  }
+  return {
+    admin: new BackendTerminator(logins.writer, log),
+    readonly: new BackendTerminator(logins.reader, log),
+  };
 }
 
 function controlLogin(config: Config, embedded: EmbeddedServer | undefined): pg.ClientConfig {

@@ -153,6 +153,8 @@ function grants({ database, schemas, isSuperuser }: Facts): string[] {
       ? [
           `ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT USAGE ON SCHEMAS TO ${reader}`,
           `ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader}`,
+          // Code that admin keys make is not run by readonly keys, unless it is granted by name.
+          `ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} REVOKE EXECUTE ON ROUTINES FROM PUBLIC`,
         ]
       : []),
     ...schemas.flatMap((schema) => [

@@ -23,6 +23,8 @@ export interface UpstreamSession {
 export interface UpstreamConnection {
   /** Paused, without listeners; owned by the caller from now on. */
   readonly socket: Socket;
+  /** The backend's, for pg_terminate_backend; undefined for engines that have none. */
+  readonly processId: number | undefined;
   /** What the engine reported during the handshake, in order. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Bytes that arrived behind the first ReadyForQuery. */
@@ -70,14 +72,16 @@ export async function openUpstream(
     await client.connect();
   } catch (error) {
     internals.connection.stream.destroy();
-    throw new HatiError('engine_unreachable', {
-      params: { reason: reasonOf(error) },
-      cause: error,
-    });
+    const code =
+      error instanceof pg.DatabaseError && isAboutSettings(error)
+        ? 'startup_value_refused'
+        : 'engine_unreachable';
+    throw new HatiError(code, { params: { reason: reasonOf(error) }, cause: error });
   }
   const { socket, parameters, leftover } = handover.finish();
   return {
     socket,
+    processId: internals.processID ?? undefined,
     parameters,
     leftover,
     cancel: () => sendCancel(client, internals),
@@ -171,6 +175,11 @@ function sendCancel(client: pg.Client, internals: Internals): Promise<void> {
       secure.resume();
     });
   });
+}
+
+/** invalid_parameter_value, undefined_object, cant_change_runtime_param: what a client's startup settings may cause. */
+function isAboutSettings({ code }: pg.DatabaseError): boolean {
+  return code === '22023' || code === '42704' || code === '55P02';
 }
 
 /** One clause for the client. The engine's own words are kept: they name its roles and hosts, which are the operator's. */

@@ -1,10 +1,14 @@
 import type { HatiError } from '../errors.ts';
 import type { Act, ActClass, ClassifiedText, Statement, SystemCall } from '../sql/statement.ts';
-import { judgeFunction, judgeOperator } from './functions.ts';
+import { judgeField } from './fields.ts';
+import { judgeFunction } from './functions.ts';
+import { judgeOperator } from './operators.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import { judgeRelation } from './relations.ts';
 import type { Scope } from './scope.ts';
 import { refuseSetting } from './settings.ts';
+import { judgeType } from './types.ts';
+import { noUserObjects, type UserObjects } from './user-objects.ts';
 
 /**
  * May this key run this text? One refused statement refuses the whole text, before any of it runs.
@@ -39,9 +43,13 @@ const rules: Readonly<Record<ActClass, Readonly<Record<Scope, Verdict>>>> = {
   unknown: { readonly: 'refuse', admin: 'refuse' },
 };
 
-export function authorize(scope: Scope, text: ClassifiedText): HatiError | undefined {
+export function authorize(
+  scope: Scope,
+  text: ClassifiedText,
+  objects: UserObjects,
+): HatiError | undefined {
   for (const [index, statement] of text.statements.entries()) {
-    const refusal = refuseStatement(scope, statement);
+    const refusal = refuseStatement(scope, statement, objects);
     if (!refusal) continue;
     const count = text.statements.length;
     return refusalError(
@@ -52,7 +60,11 @@ export function authorize(scope: Scope, text: ClassifiedText): HatiError | undef
   return undefined;
 }
 
-function refuseStatement(scope: Scope, statement: Statement): Refusal | undefined {
+function refuseStatement(
+  scope: Scope,
+  statement: Statement,
+  objects: UserObjects,
+): Refusal | undefined {
   const { system } = statement;
   // Answered by us from what we read; the engine sees nothing of them.
   if (system?.kind === 'sessionParameter') return undefined;
@@ -60,7 +72,7 @@ function refuseStatement(scope: Scope, statement: Statement): Refusal | undefine
   const acts = first(statement.acts, (act) => refuseAct(scope, act));
   if (acts) return acts;
   if (system) return refuseSystemUse(scope, statement, system);
-  return refuseReferences(scope, statement);
+  return refuseReferences(scope, statement, objects);
 }
 
 function refuseAct(scope: Scope, act: Act): Refusal | undefined {
@@ -82,8 +94,9 @@ function refuseSystemUse(
     return { code: 'system_statement_shape', params: { what: system.what }, hint: system.hint };
   }
   if (scope === 'readonly') return adminOnly('_hatidata_keys.active_keys');
-  // This read runs beside the control store, so not even an admin key may bring a function that does something.
-  const refusal = refuseReferences('readonly', statement);
+  // This read runs beside the control store, so not even an admin key may bring a function that does something. Its
+  // search path there is pg_catalog alone.
+  const refusal = refuseReferences('readonly', statement, noUserObjects);
   if (!refusal) return undefined;
   const what = refusal.params['function'] ?? refusal.params['relation'] ?? 'a setting';
   const hint = "Only the system catalogues and PostgreSQL's own functions can be used beside it.";
@@ -94,11 +107,17 @@ function refuseSystemUse(
   };
 }
 
-function refuseReferences(scope: Scope, statement: Statement): Refusal | undefined {
+function refuseReferences(
+  scope: Scope,
+  statement: Statement,
+  objects: UserObjects,
+): Refusal | undefined {
   return (
     first(statement.settings, (change) => refuseSetting(scope, change)) ??
-    first(statement.functions, (ref) => judgeFunction(scope, ref)) ??
-    first(statement.operators, (ref) => judgeOperator(scope, ref)) ??
+    first(statement.functions, (ref) => judgeFunction(scope, ref, objects)) ??
+    first(statement.fieldNames, (name) => judgeField(scope, name, objects)) ??
+    first(statement.operators, (ref) => judgeOperator(scope, ref, objects)) ??
+    first(statement.types, (type) => judgeType(scope, type, objects)) ??
     (scope === 'readonly' ? first(statement.relations, judgeRelation) : undefined)
   );
 }

@@ -35,6 +35,13 @@ export const functionFamilies: readonly FunctionFamily[] = [
       /^((query|table|schema|database|cursor)_to_xml\w*|ts_stat|ts_rewrite|dblink\w*|crosstab\w*|connectby|xpath_table)$/,
   },
   {
+    reason:
+      'converts to a type, or checks a function, that a value names: both may run code of the user',
+    refusedFor: 'readonly',
+    names:
+      /^(pg_input_(is_valid|error_info)|(domain|array|record|range|multirange)_in|(fmgr_\w+|plpgsql)_validator)$/,
+  },
+  {
     reason: 'signals another session',
     refusedFor: 'readonly',
     names: /^(pg_terminate_backend|pg_cancel_backend)$/,

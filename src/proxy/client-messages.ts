@@ -10,7 +10,7 @@ import {
 } from '../wire/decode.ts';
 import { EngineError } from '../wire/engine-error.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import { flush, parse, query, refusedByHatiData, sync } from '../wire/frontend-messages.ts';
+import { flush, parse, query, refusedMessage, refusedQuery } from '../wire/frontend-messages.ts';
 import { Frontend, type TransactionStatus } from '../wire/protocol.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
@@ -46,7 +46,7 @@ export interface ClientMessagesParts {
  * Decides what becomes of each message of the client: it goes to the engine, is refused, or is answered by us.
  *
  * A message that we refuse is replaced by one that the engine is sure to refuse, and the engine's error by ours
- * (`refusedByHatiData`): so the order of answers, the abort of the transaction and the skip to Sync are PostgreSQL's
+ * (`refusedMessage`, `refusedQuery`): so the order of answers, the abort of the transaction and the skip to Sync are PostgreSQL's
  * own. Outside of a transaction, with nothing in flight, a refused Query is answered at once and the engine hears
  * nothing.
  */
@@ -97,6 +97,7 @@ export class ClientMessages {
         this.outlets.toEngine(raw);
         return undefined;
       case Frontend.FunctionCall:
+        if (this.owed.isSkipping) return undefined;
         this.refuseQuery(
           new HatiError('feature_not_supported', {
             params: { feature: 'the FunctionCall message' },
@@ -135,6 +136,7 @@ export class ClientMessages {
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
     switch (decision.action) {
       case 'forward':
+        if (decision.endsPrepared) this.own.clear();
         this.forward(decision.text === undefined ? raw : query(decision.text), 'query');
         return undefined;
       case 'refuse':
@@ -151,12 +153,12 @@ export class ClientMessages {
   }
 
   private failQuery(response: Buffer): void {
-    if (this.owed.isEmpty && this.outlets.status() === 'idle') {
+    if (this.owed.isEmpty && !this.owed.isUnsynced && this.outlets.status() === 'idle') {
       this.outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
       return;
     }
-    this.standIn(response);
-    this.forward(sync, 'sync');
+    this.owed.push({ of: 'query', response });
+    this.outlets.toEngine(refusedQuery);
   }
 
   private async answerQuery(
@@ -164,6 +166,12 @@ export class ClientMessages {
   ): Promise<void> {
     if (!(await this.caughtUp())) return;
     try {
+      // PostgreSQL would end the batch's transaction here; we can't, and it must not be left open unnoticed.
+      if (this.owed.isUnsynced) {
+        throw new HatiError('protocol_violation', {
+          params: { reason: 'a Query for HatiData between extended messages and their Sync' },
+        });
+      }
       for (const statement of statements) {
         this.checkNotFailed();
         this.outlets.toClient(await answerSimple(this.parts.ownAnswers, statement));
@@ -181,6 +189,8 @@ export class ClientMessages {
     return this.judge(message.textBytes, (decision) => {
       switch (decision.action) {
         case 'forward': {
+          // At Parse and not at Execute: such a statement is prepared to be run.
+          if (decision.endsPrepared) this.own.clear();
           if (!this.own.isEmpty) {
             const refusal = attempt(() => this.own.yieldStatement(message.name));
             if (refusal !== undefined) return this.refuse(refusal);
@@ -257,9 +267,9 @@ export class ClientMessages {
     return undefined;
   }
 
-  private standIn(refusal: Buffer): void {
-    this.owed.push({ refusal });
-    this.outlets.toEngine(refusedByHatiData);
+  private standIn(response: Buffer): void {
+    this.owed.push({ of: 'message', response });
+    this.outlets.toEngine(refusedMessage);
   }
 
   /** Answers one message of an extended batch ourselves, in its turn. */

@@ -15,6 +15,15 @@ export function engineApplicationName(agent: string, client: string | undefined)
   return redactSecrets(whole.replace(/[^\x20-\x7e]/g, '?')).slice(0, longestApplicationName);
 }
 
+/**
+ * What a readonly session begins with, before the client's own wishes. It may set them within the ceilings of
+ * `policy/settings.ts`, not to nothing: a forgotten read must not run, or hold its locks, for ever.
+ */
+const readonlyDefaults = [
+  ['statement_timeout', '300000'],
+  ['idle_in_transaction_session_timeout', '600000'],
+] as const;
+
 export interface ClientSettings {
   readonly applicationName: string | undefined;
   /** Settings of the startup packet and its `options`, names lower case. */
@@ -40,6 +49,7 @@ export function engineSession(
     applicationName: engineApplicationName(principal.agent, client.applicationName),
     // Ours come last and win. RESET and DISCARD return to them.
     settings: [
+      ...(principal.scope === 'readonly' ? readonlyDefaults : []),
       ...client.settings.filter(([name]) => name !== 'client_encoding'),
       ['standard_conforming_strings', 'on'],
       ...(principal.scope === 'readonly'

@@ -14,17 +14,20 @@ import {
   readyForQuery,
 } from '../wire/backend-messages.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
+import { checkHandshakeParameters } from './engine-parameters.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
-import { checkHandshakeParameters, Session } from './session.ts';
+import { Session } from './session.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
 export interface ListenerParts {
   /** How to log in to the engine for a scope. */
   readonly engine: (scope: Scope) => pg.ClientConfig;
+  /** Ends a backend of that login. */
+  readonly terminate: (scope: Scope, processId: number) => Promise<void>;
   readonly authentication: AuthenticationParts;
   readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
@@ -177,6 +180,7 @@ export class Listener {
       client: socket,
       early: startup.reader.rest,
       upstream,
+      terminate: (processId) => parts.terminate(principal.scope, processId),
       principal,
       pipeline: parts.pipeline,
       own: {

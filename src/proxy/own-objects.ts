@@ -83,6 +83,12 @@ export class OwnObjects {
     this.portals.clear();
   }
 
+  /** All prepared statements of the session end. */
+  clear(): void {
+    this.statements.clear();
+    this.portals.clear();
+  }
+
   async parse(message: DecodedParse, statement: Statement): Promise<Buffer> {
     if (message.name !== '' && this.statements.has(message.name)) throw taken(message.name);
     if (this.statements.size >= mostStatements) {

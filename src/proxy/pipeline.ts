@@ -1,4 +1,5 @@
 import type { HatiError } from '../errors.ts';
+import type { UserObjects } from '../policy/user-objects.ts';
 import type { KeyDirectory, Principal } from '../ports.ts';
 import type { StatementReader } from '../sql/reader.ts';
 import type { ClassifiedText, Statement } from '../sql/statement.ts';
@@ -17,8 +18,8 @@ import { route } from './steps/route.ts';
 export const pipeline: readonly Step[] = [
   admit, // is the key still alive?                          28P01
   read, // parse and classify, every statement to the bottom  42601, 54001, 22021
-  authorizeStep, // may this scope do all of it?             42501
   identify, // keep the agent's name on what the engine shows
+  authorizeStep, // may this scope do all of it?             42501
   route, // the engine's to run, or ours to answer           0A000
 ];
 
@@ -28,14 +29,19 @@ export type StepResult = Decision | undefined;
 /** What the session shall do. */
 export type Decision =
   /** Send it to the engine: `text` in place of the client's own where it is given. */
-  | { readonly action: 'forward'; readonly text: string | undefined }
+  | {
+      readonly action: 'forward';
+      readonly text: string | undefined;
+      /** It ends all prepared statements of the session: DISCARD ALL, DEALLOCATE ALL. */
+      readonly endsPrepared: boolean;
+    }
   | { readonly action: 'refuse'; readonly error: HatiError }
   /** Ours to answer: every statement of the text has `system` set. */
   | { readonly action: 'answer'; readonly statements: readonly Statement[] };
 
 export interface StatementRequest {
-  /** The bytes as sent, without the terminator. */
-  readonly text: Buffer;
+  /** The bytes as sent, without the terminator; after `identify`, what is sent in their place. */
+  text: Buffer;
   readonly principal: Principal;
   readonly parts: PipelineParts;
   /** Set by `read`. */
@@ -47,6 +53,8 @@ export interface StatementRequest {
 export interface PipelineParts {
   readonly keys: Pick<KeyDirectory, 'isCurrent'>;
   readonly reader: Pick<StatementReader, 'read'>;
+  /** What the database has beside PostgreSQL's own. */
+  readonly userObjects: () => UserObjects;
   /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */
   readonly steps: readonly Step[];
 }
@@ -76,5 +84,13 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
     }
     if (result !== undefined) return result;
   }
-  return { action: 'forward', text: request.replacement };
+  return {
+    action: 'forward',
+    text: request.replacement,
+    endsPrepared: request.classified?.statements.some(endsPrepared) ?? false,
+  };
+}
+
+function endsPrepared({ node, text }: Statement): boolean {
+  return (node === 'DiscardStmt' || node === 'DeallocateStmt') && /\ball\s*$/i.test(text);
 }

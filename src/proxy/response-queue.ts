@@ -16,8 +16,13 @@ export type Expected =
   | 'close'
   | 'sync'
   | 'query'
-  /** Our stand-in for a refused message: its ErrorResponse is replaced by this one. */
-  | { readonly refusal: Buffer };
+  /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
+  | Refusal;
+
+export interface Refusal {
+  readonly of: 'message' | 'query';
+  readonly response: Buffer;
+}
 
 /** Which entry an answer completes. RowDescription and NoData complete a Describe only. */
 const completes: ReadonlyMap<number, Expected> = new Map<number, Expected>([
@@ -35,6 +40,7 @@ export class ResponseQueue {
   private entries: Expected[] = [];
   private inCopyIn = false;
   private skipping = false;
+  private unsynced = false;
   private waiters: (() => void)[] = [];
 
   /** Nothing is owed: the next byte of the engine would be one that nobody asked for. */
@@ -47,6 +53,11 @@ export class ResponseQueue {
     return this.skipping;
   }
 
+  /** Messages of an extended batch were sent, and no Sync behind them: a transaction may be under way. */
+  get isUnsynced(): boolean {
+    return this.unsynced;
+  }
+
   push(expected: Expected): void {
     if (expected === 'sync') {
       if (this.inCopyIn) return;
@@ -54,6 +65,7 @@ export class ResponseQueue {
     } else if (this.skipping) {
       return;
     }
+    this.unsynced = expected !== 'sync' && !isQuery(expected);
     this.entries.push(expected);
   }
 
@@ -77,12 +89,14 @@ export class ResponseQueue {
   onError(): Buffer | undefined {
     const head = this.entries[0];
     this.inCopyIn = false;
-    if (head === undefined || head === 'sync' || head === 'query') return undefined;
+    if (head === undefined || head === 'sync') return undefined;
+    // ReadyForQuery follows by itself.
+    if (isQuery(head)) return typeof head === 'object' ? head.response : undefined;
     const sync = this.entries.indexOf('sync');
     this.skipping = sync < 0;
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
     this.wake();
-    return typeof head === 'object' ? head.refusal : undefined;
+    return typeof head === 'object' ? head.response : undefined;
   }
 
   onReady(): void {
@@ -120,4 +134,8 @@ export class ResponseQueue {
     this.waiters = [];
     for (const waiter of waiters) waiter();
   }
+}
+
+function isQuery(expected: Expected): boolean {
+  return expected === 'query' || (typeof expected === 'object' && expected.of === 'query');
 }

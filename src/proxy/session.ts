@@ -10,19 +10,27 @@ import { isFatal } from '../wire/error-fields.ts';
 import { FrontendFramer } from '../wire/framing.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
 import { ClientMessages, type Outlets } from './client-messages.ts';
+import { unsafeParameter } from './engine-parameters.ts';
 import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { ResponseQueue } from './response-queue.ts';
+import { closeOf, drained } from './sockets.ts';
 
 /** How long a client that does not read is waited for when its session ends. */
 const lingerMs = 5_000;
+/** Refusals of one session that are logged one by one. */
+const loggedRefusals = 100;
+/** How long the end of a message that is under way is waited for. */
+const partingMs = 100;
 
 export interface SessionParts {
   readonly client: Socket;
   /** Bytes of the client that arrived with its password. */
   readonly early: Buffer;
   readonly upstream: UpstreamConnection;
+  /** Ends the backend of `upstream`, whatever it is doing and whatever it has been sent. */
+  readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
@@ -35,9 +43,16 @@ export interface SessionParts {
 /**
  * One authenticated client and its engine connection. The only place that writes to either socket.
  *
- * States: `relaying` (both sides open) → `ending` (the last words are on their way) → closed. A client's messages are
- * taken strictly in order: while one of them waits (for a worker, for the control store, for the engine to have
- * answered all before it), the client is not read.
+ * States:
+ * - `relaying`: both sides open;
+ * - `leaving`: the client said Terminate while the engine still works on what it was sent before, as PostgreSQL lets it;
+ * - `parting`: the session was ended in the middle of a message; the engine's last bytes still go to the client;
+ * - `ending`: everything is said; what the engine sends is dropped.
+ * Whoever is not `relaying` takes no message any more. The session counts as closed when both sockets are, so that a
+ * backend at work is never forgotten.
+ *
+ * A client's messages are taken strictly in order: while one of them waits (for a worker, for the control store, for the
+ * engine to have answered all before it), the client is not read.
  */
 export class Session implements LiveSession {
   private readonly parts: SessionParts;
@@ -48,10 +63,13 @@ export class Session implements LiveSession {
   private readonly owed = new ResponseQueue();
   private readonly messages: ClientMessages;
   private status: TransactionStatus = 'idle';
-  private state: 'relaying' | 'ending' = 'relaying';
+  private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
+  /** What a client is told in `parting`. */
+  private lastWords: HatiError | undefined;
   /** A message is being dealt with and the ones behind it wait. */
   private busy = false;
   private engineSaidFatal = false;
+  private refusals = 0;
   private readonly closed: Promise<void>;
 
   constructor(parts: SessionParts) {
@@ -102,9 +120,14 @@ export class Session implements LiveSession {
 
   end(error: HatiError): Promise<void> {
     if (this.state === 'relaying') {
-      this.cancel();
-      this.say(error);
-      this.close();
+      if (this.scanner.atBoundary) {
+        this.say(error);
+        this.kill();
+      } else {
+        this.part(error);
+      }
+    } else if (this.state === 'leaving') {
+      this.kill();
     }
     return this.closed;
   }
@@ -122,6 +145,11 @@ export class Session implements LiveSession {
     try {
       for (;;) {
         if (this.state !== 'relaying') return;
+        // A client that does not read its answers gets no more of them made.
+        if (this.client.writableNeedDrain) {
+          this.waitFor(drained(this.client));
+          return;
+        }
         const message = this.framer.next();
         if (message === undefined) break;
         const waiting = this.messages.take(message);
@@ -163,7 +191,7 @@ export class Session implements LiveSession {
       toClient: (bytes) => void this.client.write(bytes),
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
-      goodbye: () => this.close(),
+      goodbye: () => this.leave(),
       noteRefusal: (error) => this.noteRefusal(error),
       internal: (error) => this.internal(error),
     };
@@ -179,7 +207,7 @@ export class Session implements LiveSession {
       this.fail(error);
       return;
     }
-    if (this.state !== 'relaying') return;
+    if (this.state === 'leaving' || this.state === 'ending') return;
     let flowing = true;
     for (const piece of pieces) flowing = this.client.write(piece);
     if (!flowing) {
@@ -198,7 +226,7 @@ export class Session implements LiveSession {
       case Backend.ErrorResponse:
         if (isFatal(body)) {
           this.engineSaidFatal = true;
-          return undefined;
+          return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
         return this.owed.onError();
       case Backend.ParameterStatus:
@@ -218,7 +246,13 @@ export class Session implements LiveSession {
   // The end.
 
   private noteRefusal({ code, sqlstate, blame, cause }: HatiError): void {
-    this.parts.log.info({ code, sqlstate, blame, cause }, 'refused');
+    this.refusals += 1;
+    // One session must not fill the disk with its refusals.
+    const level = this.refusals <= loggedRefusals ? 'info' : 'trace';
+    this.parts.log[level]({ code, sqlstate, blame, cause }, 'refused');
+    if (this.refusals === loggedRefusals) {
+      this.parts.log.info('further refusals of this session are not logged');
+    }
   }
 
   private internal(error: unknown): HatiError {
@@ -228,15 +262,12 @@ export class Session implements LiveSession {
   }
 
   private clientGone(): void {
-    if (this.state !== 'relaying') return;
-    this.cancel();
-    this.close();
+    if (this.state === 'relaying' || this.state === 'parting') this.kill();
   }
 
   private engineGone(): void {
-    if (this.state !== 'relaying') return;
-    if (!this.engineSaidFatal) this.say(new HatiError('engine_lost'));
-    this.close();
+    if (this.state === 'relaying' && !this.engineSaidFatal) this.say(new HatiError('engine_lost'));
+    if (this.state !== 'ending') this.close();
   }
 
   private fail(error: unknown): void {
@@ -253,47 +284,80 @@ export class Session implements LiveSession {
     }
   }
 
+  /** The client said Terminate. What it sent before is the engine's to finish, as without us. */
+  private leave(): void {
+    if (this.owed.isEmpty) {
+      this.close();
+      return;
+    }
+    this.state = 'leaving';
+    this.closeClient();
+    this.engine.resume();
+    void this.owed.drained().then(() => {
+      if (this.state === 'leaving') this.close();
+    });
+  }
+
+  /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */
+  private part(error: HatiError): void {
+    this.state = 'parting';
+    this.lastWords = error;
+    this.endBackend();
+    setTimeout(() => {
+      if (this.state === 'parting') this.kill();
+    }, partingMs).unref();
+  }
+
+  /** The session is over now, whatever the engine is doing. */
+  private kill(): void {
+    if (this.owed.isEmpty) {
+      this.close();
+      return;
+    }
+    if (this.state !== 'parting') this.endBackend();
+    this.state = 'ending';
+    this.owed.abandon();
+    this.closeClient();
+    this.engine.resume();
+    this.destroyAfterLinger();
+  }
+
+  private endBackend(): void {
+    const { upstream, terminate, log } = this.parts;
+    if (upstream.processId === undefined) {
+      this.engine.destroy();
+      return;
+    }
+    terminate(upstream.processId).catch((error: unknown) => {
+      log.warn({ err: error }, 'a backend could not be ended; its statement is cancelled');
+      upstream
+        .cancel()
+        .catch(() => undefined)
+        .finally(() => this.engine.destroy());
+    });
+  }
+
+  /** Both sides in good order; the engine has nothing left to do. */
   private close(): void {
     this.state = 'ending';
     this.owed.abandon();
     this.parts.upstream.close();
+    this.closeClient();
+    this.destroyAfterLinger();
+  }
+
+  private closeClient(): void {
     this.client.end();
     // What the client still sends is not read any more.
     this.client.removeAllListeners('data');
     this.client.resume();
+  }
+
+  private destroyAfterLinger(): void {
     const linger = setTimeout(() => {
       this.client.destroy();
       this.engine.destroy();
     }, lingerMs);
     void this.closed.finally(() => clearTimeout(linger));
-  }
-}
-
-function closeOf(socket: Socket): Promise<void> {
-  return socket.destroyed
-    ? Promise.resolve()
-    : new Promise((resolve) => socket.once('close', () => resolve()));
-}
-
-/** Settings without which a text may mean something else to the engine than to us. */
-const required: ReadonlyMap<string, string> = new Map([
-  ['client_encoding', 'UTF8'],
-  ['standard_conforming_strings', 'on'],
-]);
-
-function unsafeParameter(body: Buffer): HatiError | undefined {
-  const [name = '', value = ''] = body.toString('utf8').split('\0');
-  const wanted = required.get(name);
-  if (wanted === undefined || wanted === value) return undefined;
-  return new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
-}
-
-/** The same check for what the engine reported during the handshake. */
-export function checkHandshakeParameters(parameters: ReadonlyMap<string, string>): void {
-  for (const [name, wanted] of required) {
-    const value = parameters.get(name) ?? 'nothing';
-    if (value !== wanted) {
-      throw new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
-    }
   }
 }

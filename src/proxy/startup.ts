@@ -126,6 +126,11 @@ function readStartup(
   let applicationName: string | undefined;
   const all = [...parseStartupOptions(given.get('options') ?? ''), ...given];
   for (const [name, value] of all) {
+    if (!settingName.test(name)) {
+      throw new HatiError('startup_parameter_refused', {
+        params: { parameter: JSON.stringify(name) },
+      });
+    }
     const own = SessionParameters.ownStartupName(name);
     if (own !== undefined) parameters.set(own, value);
     else if (name.toLowerCase() === 'application_name') applicationName = value;
@@ -141,6 +146,12 @@ function readStartup(
     cancelSecretBytes: minor >= 2 ? 32 : 4,
   };
 }
+
+/**
+ * Names that settings can have. Anything else could be more than a name where it is put into `options` for the engine.
+ * `_pq_.` options are names of the same kind.
+ */
+const settingName = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*$/i;
 
 /** Startup parameters that are not settings. The user and the database say nothing: the key decides both. */
 const notSettings: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication']);

@@ -65,8 +65,10 @@ export class TooManyParts extends Error {
   }
 }
 
-function entriesOf({ acts, relations, functions, operators, settings }: Statement): number {
-  return acts.length + relations.length + functions.length + operators.length + settings.length;
+function entriesOf(statement: Statement): number {
+  const { acts, relations, functions, operators, fieldNames, types, settings } = statement;
+  const lists = [acts, relations, functions, operators, fieldNames, types, settings];
+  return lists.reduce((sum, list) => sum + list.length, 0);
 }
 
 const statementOverhead = 600;

@@ -12,7 +12,8 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
   const walked = parsed.map((raw) => walkStatement(raw));
   const systemCalls = systemCallsOfText(walked);
   return walked.map(({ node, findings }, index): Statement => {
-    const { acts, relations, functions, operators, settings, effects } = findings;
+    const { acts, relations, functions, operators, fieldNames, types, settings, effects } =
+      findings;
     return {
       text: textOf(source, parsed[index]),
       node: Object.keys(node)[0] ?? 'unknown',
@@ -20,6 +21,8 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       relations,
       functions,
       operators,
+      fieldNames: [...fieldNames],
+      types: [...types],
       settings,
       effects: [...effects],
       system: systemCalls[index],

@@ -61,3 +61,8 @@ export function stringConstantOf(node: Node | undefined): string | undefined {
   const inner = withoutTextCasts(node);
   return 'A_Const' in inner && inner.A_Const.sval ? (inner.A_Const.sval.sval ?? '') : undefined;
 }
+
+/** No field beside these, so nothing of the node goes unseen. */
+export function hasOnly(node: object, fields: readonly string[]): boolean {
+  return Object.keys(node).every((field) => fields.includes(field));
+}

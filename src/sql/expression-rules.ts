@@ -1,12 +1,16 @@
 import type {
   A_Expr,
   A_Indirection,
+  CaseExpr,
+  ColumnRef,
   FuncCall,
+  JoinExpr,
   Node,
   RangeTableSample,
   RangeVar,
   SortBy,
   SubLink,
+  TypeName,
 } from '@pgsql/types';
 import { constantOf, qualifiedName } from './constants.ts';
 import type { Findings } from './findings.ts';
@@ -45,6 +49,7 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
   for (const part of selection.indirection ?? []) {
     if (!('String' in part)) continue;
     const name = part.String.sval ?? '';
+    fieldName(name, findings);
     findings.call({
       schema: undefined,
       name,
@@ -53,6 +58,28 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
       constants: [undefined],
     });
   }
+}
+
+/**
+ * `x.f` is a column, or f(x) when there is none of that name; so are `t.f` and `s.t.f` with the whole row. A name
+ * that stands alone never is: it is a column or a whole row.
+ * https://www.postgresql.org/docs/18/rowtypes.html#ROWTYPES-USAGE
+ */
+export function columnReference({ fields }: ColumnRef, findings: Findings): void {
+  const last = fields?.at(-1);
+  if (fields && fields.length > 1 && last && 'String' in last)
+    fieldName(last.String.sval ?? '', findings);
+}
+
+function fieldName(name: string, findings: Findings): void {
+  findings.fieldNames.add(name);
+  if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
+}
+
+/** Converting to a domain checks it, and a cast may be a function. */
+export function typeName({ names }: TypeName, findings: Findings): void {
+  const { schema, name } = qualifiedName(names);
+  if (schema !== 'pg_catalog' && name !== '') findings.types.add(name);
 }
 
 /** TABLESAMPLE names a handler function. */
@@ -67,19 +94,38 @@ export function tableSample(sample: RangeTableSample, findings: Findings): void 
 }
 
 /** BETWEEN carries its keyword where the others carry the operator. */
-const betweenKinds: ReadonlySet<string | undefined> = new Set([
-  'AEXPR_BETWEEN',
-  'AEXPR_NOT_BETWEEN',
-  'AEXPR_BETWEEN_SYM',
-  'AEXPR_NOT_BETWEEN_SYM',
+const betweenOperators: ReadonlyMap<string | undefined, readonly string[]> = new Map([
+  ['AEXPR_BETWEEN', ['>=', '<=']],
+  ['AEXPR_NOT_BETWEEN', ['<', '>']],
+  ['AEXPR_BETWEEN_SYM', ['>=', '<=']],
+  ['AEXPR_NOT_BETWEEN_SYM', ['<', '>']],
 ]);
 
 export function operatorExpression(expression: A_Expr, findings: Findings): void {
-  if (!betweenKinds.has(expression.kind)) operatorName(expression.name, findings);
+  const implied = betweenOperators.get(expression.kind);
+  if (implied) for (const name of implied) impliedOperator(name, findings);
+  else operatorName(expression.name, findings);
 }
 
+/** `x IN (SELECT …)` carries no operator and means `= ANY`. */
 export function subLink(link: SubLink, findings: Findings): void {
+  if (link.subLinkType === 'ANY_SUBLINK' && !link.operName?.length) impliedOperator('=', findings);
   operatorName(link.operName, findings);
+}
+
+/** USING and NATURAL compare their columns with whatever `=` is in the search path. */
+export function join(expression: JoinExpr, findings: Findings): void {
+  if (expression.isNatural || expression.usingClause?.length) impliedOperator('=', findings);
+}
+
+/** `CASE x WHEN y` compares with `=`. */
+export function caseExpression(expression: CaseExpr, findings: Findings): void {
+  if (expression.arg) impliedOperator('=', findings);
+}
+
+/** One that the grammar's keywords stand for; it is looked up by name like any other. */
+function impliedOperator(name: string, findings: Findings): void {
+  findings.operator({ schema: undefined, name });
 }
 
 export function sortBy(sort: SortBy, findings: Findings): void {

@@ -15,6 +15,8 @@ export class Findings {
   readonly operators: OperatorRef[] = [];
   readonly settings: SettingChange[] = [];
   readonly effects = new Set<SessionEffect>();
+  readonly fieldNames = new Set<string>();
+  readonly types = new Set<string>();
   /** Every name that was spelt as a string node, for the rule that asks whether pg_temp is mentioned at all. */
   readonly names = new Set<string>();
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */

@@ -1,12 +1,16 @@
 import type { Node } from '@pgsql/types';
 import {
+  caseExpression,
+  columnReference,
   fieldSelection,
   functionCall,
+  join,
   operatorExpression,
   relation,
   sortBy,
   subLink,
   tableSample,
+  typeName,
 } from './expression-rules.ts';
 import type { Findings } from './findings.ts';
 import { ddlStatements } from './grammar-ddl.ts';
@@ -123,6 +127,10 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   // Parts that tell something
   FuncCall: functionCall,
   A_Indirection: fieldSelection,
+  ColumnRef: columnReference,
+  TypeName: typeName,
+  JoinExpr: join,
+  CaseExpr: caseExpression,
   RangeTableSample: tableSample,
   A_Expr: operatorExpression,
   SubLink: subLink,

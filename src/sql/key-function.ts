@@ -1,5 +1,5 @@
 import type { FuncCall, Node, ResTarget, SelectStmt } from '@pgsql/types';
-import { nameParts, withoutTextCasts } from './constants.ts';
+import { hasOnly, nameParts, withoutTextCasts } from './constants.ts';
 import {
   keyFunctionNames,
   type CallArgument,
@@ -126,8 +126,4 @@ function argumentOf(node: Node | undefined): CallArgument | undefined {
   if (!('A_Const' in inner)) return undefined;
   if (inner.A_Const.isnull) return { value: null };
   return inner.A_Const.sval ? { value: inner.A_Const.sval.sval ?? '' } : undefined;
-}
-
-function hasOnly(node: object, fields: readonly string[]): boolean {
-  return Object.keys(node).every((field) => fields.includes(field));
 }

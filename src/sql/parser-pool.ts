@@ -1,4 +1,5 @@
 import { HatiError } from '../errors.ts';
+import { FairQueue } from './fair-queue.ts';
 import { ParserWorker, type WorkerOutcome } from './parser-worker-handle.ts';
 import type { ClassifiedText } from './statement.ts';
 import { revive } from './worker-protocol.ts';
@@ -12,6 +13,7 @@ export interface PoolOptions {
 }
 
 interface Job {
+  readonly source: string;
   readonly text: string;
   readonly resolve: (text: ClassifiedText) => void;
   readonly reject: (error: HatiError) => void;
@@ -20,19 +22,19 @@ interface Job {
 
 /**
  * Worker threads that read the texts which must not hold up the event loop. A worker whose parser broke, or that did
- * not answer in time, is ended and replaced; only its own text is refused.
+ * not answer in time, is ended and replaced; only its own text is refused. Sources take turns.
  */
 export class ParserPool {
   readonly #options: PoolOptions;
   readonly #idle: ParserWorker[] = [];
   readonly #all = new Set<ParserWorker>();
   readonly #ending = new Set<Promise<void>>();
-  readonly #queue = new Set<Job>();
-  #queuedBytes = 0;
+  readonly #queue: FairQueue<Job>;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#queue = new FairQueue(options.queueBytes);
   }
 
   async start(): Promise<void> {
@@ -40,27 +42,26 @@ export class ParserPool {
     await Promise.all([...this.#all].map((worker) => worker.ready));
   }
 
-  read(text: string): Promise<ClassifiedText> {
+  read(text: string, source = ''): Promise<ClassifiedText> {
     return new Promise((resolve, reject) => {
-      if (this.#closed || this.#queuedBytes + text.length > this.#options.queueBytes) {
+      if (this.#closed || !this.#queue.hasRoomFor({ source, text })) {
         reject(new HatiError('parser_unavailable'));
         return;
       }
       const patience = setTimeout(() => {
-        this.#unqueue(job);
+        this.#queue.delete(job);
         reject(new HatiError('parser_unavailable'));
       }, this.#options.deadlineMs);
-      const job: Job = { text, resolve, reject, patience };
+      const job: Job = { source, text, resolve, reject, patience };
       this.#queue.add(job);
-      this.#queuedBytes += text.length;
       this.#next();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#queue) {
-      this.#unqueue(job);
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+      clearTimeout(job.patience);
       job.reject(new HatiError('parser_unavailable'));
     }
     for (const worker of this.#all) this.#discard(worker);
@@ -73,16 +74,11 @@ export class ParserPool {
     this.#idle.push(worker);
   }
 
-  #unqueue(job: Job): void {
-    clearTimeout(job.patience);
-    if (this.#queue.delete(job)) this.#queuedBytes -= job.text.length;
-  }
-
   #next(): void {
-    const [job] = this.#queue;
-    const worker = job && this.#livingWorker();
-    if (!worker) return;
-    this.#unqueue(job);
+    const worker = this.#queue.isEmpty ? undefined : this.#livingWorker();
+    const job = worker && this.#queue.shift();
+    if (!worker || !job) return;
+    clearTimeout(job.patience);
     void this.#run(worker, job);
   }
 

@@ -54,8 +54,11 @@ export class StatementReader {
     this.#inProcess = true;
   }
 
-  /** A value when it is known at once. Throws, or rejects with, `HatiError`. */
-  read(bytes: Buffer): ClassifiedText | Promise<ClassifiedText> {
+  /**
+   * A value when it is known at once. Throws, or rejects with, `HatiError`.
+   * @param source whose text it is: large texts of one source wait for each other, not for those of another
+   */
+  read(bytes: Buffer, source?: string): ClassifiedText | Promise<ClassifiedText> {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
@@ -64,7 +67,7 @@ export class StatementReader {
     if (known) return known;
     const text = this.#decode(bytes);
     if (this.#inProcess && isSmall(bytes)) return this.#remember(key, this.#readHere(text));
-    return this.#pool.read(text).then((value) => this.#remember(key, value));
+    return this.#pool.read(text, source).then((value) => this.#remember(key, value));
   }
 
   async close(): Promise<void> {

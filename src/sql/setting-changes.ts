@@ -1,5 +1,5 @@
 import type { FuncCall, Node, SelectStmt, VariableSetStmt } from '@pgsql/types';
-import { constantOf, nameParts, qualifiedName, stringConstantOf } from './constants.ts';
+import { constantOf, hasOnly, nameParts, qualifiedName, stringConstantOf } from './constants.ts';
 import type { SettingChange } from './statement.ts';
 
 /** SET, RESET and set_config as `SettingChange`. PostgreSQL compares the names of settings without ASCII case. */
@@ -67,38 +67,49 @@ export const changeOfCatalogueUpdate: SettingChange = {
 /**
  * pg_dump sets what an older server may not know by
  * `SELECT set_config(name, 'value', false) FROM pg_settings WHERE name = 'constant'`.
- * In exactly this shape the name is that constant. Returns the call and its name.
+ *
+ * Where that is the whole statement, the name is that constant. Every part is compared, and whatever is beside the
+ * parts of this shape (a WITH, a second column, a computed argument) makes it another statement: then the name is
+ * computed. Names with a dot are left out: `current_setting` could change those while the rows are read.
  */
 export function settingOfCatalogueRow(
   select: SelectStmt,
 ): { call: FuncCall; name: string } | undefined {
-  const target = onlyNode(select.targetList);
-  const from = onlyNode(select.fromClause);
-  const where = select.whereClause;
-  if (
-    !target ||
-    !('ResTarget' in target) ||
-    !from ||
-    !('RangeVar' in from) ||
-    !where ||
-    !('A_Expr' in where)
-  )
-    return;
-  const value = target.ResTarget.val;
-  const { relname, schemaname, alias } = from.RangeVar;
-  if (relname !== 'pg_settings' || (schemaname ?? 'pg_catalog') !== 'pg_catalog' || alias) return;
-  if (
-    select.withClause ||
-    !value ||
-    !('FuncCall' in value) ||
-    !isColumnName(value.FuncCall.args?.[0])
-  )
-    return;
+  if (!hasOnly(select, ['targetList', 'fromClause', 'whereClause', 'limitOption', 'op'])) return;
+  if (select.op !== 'SETOP_NONE' || !isSettingsView(onlyNode(select.fromClause))) return;
+  const call = callOnRow(onlyNode(select.targetList));
+  const name = nameInCondition(select.whereClause);
+  return call && name !== undefined && !name.includes('.') ? { call, name } : undefined;
+}
+
+/** `pg_settings`, without alias. */
+function isSettingsView(from: Node | undefined): boolean {
+  if (!from || !('RangeVar' in from)) return false;
+  const { relname, schemaname = 'pg_catalog' } = from.RangeVar;
+  const plain = ['schemaname', 'relname', 'inh', 'relpersistence', 'location'];
+  return relname === 'pg_settings' && schemaname === 'pg_catalog' && hasOnly(from.RangeVar, plain);
+}
+
+/** `set_config(name, constant, constant)`. */
+function callOnRow(target: Node | undefined): FuncCall | undefined {
+  const value = target && 'ResTarget' in target ? target.ResTarget.val : undefined;
+  if (!value || !('FuncCall' in value)) return undefined;
+  const call = value.FuncCall;
+  const { schema = 'pg_catalog', name } = qualifiedName(call.funcname);
+  if (name !== 'set_config' || schema !== 'pg_catalog') return undefined;
+  if (!hasOnly(call, ['funcname', 'args', 'funcformat', 'location'])) return undefined;
+  const [row, ...constants] = call.args ?? [];
+  const plain = constants.length === 2 && constants.every((arg) => 'A_Const' in arg);
+  return plain && isColumnName(row) ? call : undefined;
+}
+
+/** `name = 'constant'`. */
+function nameInCondition(where: Node | undefined): string | undefined {
+  if (!where || !('A_Expr' in where)) return undefined;
   const { kind, name: operator, lexpr, rexpr } = where.A_Expr;
-  if (kind !== 'AEXPR_OP' || nameParts(operator).join('.') !== '=' || !isColumnName(lexpr)) return;
-  const name = stringConstantOf(rexpr);
-  if (name === undefined || qualifiedName(value.FuncCall.funcname).name !== 'set_config') return;
-  return { call: value.FuncCall, name };
+  if (kind !== 'AEXPR_OP' || nameParts(operator).join('.') !== '=') return undefined;
+  if (!isColumnName(lexpr) || !rexpr || !('A_Const' in rexpr)) return undefined;
+  return stringConstantOf(rexpr);
 }
 
 function onlyNode(list: readonly Node[] | undefined): Node | undefined {
@@ -106,9 +117,7 @@ function onlyNode(list: readonly Node[] | undefined): Node | undefined {
 }
 
 function isColumnName(node: Node | undefined): boolean {
-  return (
-    node !== undefined &&
-    'ColumnRef' in node &&
-    nameParts(node.ColumnRef.fields).join('.') === 'name'
-  );
+  if (!node || !('ColumnRef' in node)) return false;
+  const field = onlyNode(node.ColumnRef.fields);
+  return field !== undefined && 'String' in field && field.String.sval === 'name';
 }

@@ -23,16 +23,20 @@ import {
   settingName,
   settingOfCatalogueRow,
 } from './setting-changes.ts';
-import type { Act } from './statement.ts';
+import type { Act, SettingChange } from './statement.ts';
 
 /** The statements whose act depends on more than their name. */
 
 export const ddl: Act = { class: 'ddl', verb: 'DDL' };
 const unknown = (verb: string): Act => ({ class: 'unknown', verb });
 
-export function select(statement: SelectStmt, findings: Findings): void {
+export function select(
+  statement: SelectStmt,
+  findings: Findings,
+  parent: string | undefined,
+): void {
   findings.act({ class: 'read', verb: 'SELECT' });
-  const named = settingOfCatalogueRow(statement);
+  const named = parent === undefined ? settingOfCatalogueRow(statement) : undefined;
   if (named) findings.resolvedSettings.set(named.call, named.name);
 }
 
@@ -188,10 +192,15 @@ export function variableSet(
     return;
   }
   const change = changeOfSet(statement, parent === undefined ? 'session' : 'stored');
-  findings.settings.push(change);
-  if (parent !== undefined) return;
   const identity = identitySettings[change.name ?? ''];
   const verb = change.operation === 'reset' ? 'RESET' : 'SET';
+  // Pools send these between clients. Nobody can have changed the role before, so they change nothing.
+  if (parent === undefined && identity && restoresIdentity(change)) {
+    findings.act({ class: 'reset', verb: `${verb} ${identity}` });
+    return;
+  }
+  findings.settings.push(change);
+  if (parent !== undefined) return;
   findings.act(
     identity ? { class: 'identity', verb: `${verb} ${identity}` } : { class: 'setting', verb },
   );
@@ -199,6 +208,11 @@ export function variableSet(
   // CREATE TABLE without TEMP makes a temporary table once pg_temp stands first in the path.
   if (change.values?.some((value) => value.includes('pg_temp')))
     findings.effects.add('temporaryTable');
+}
+
+/** RESET, TO DEFAULT, SET ROLE NONE; `none` is the one spelling that PostgreSQL knows. */
+function restoresIdentity({ name, values }: SettingChange): boolean {
+  return values?.length === 0 || (name === 'role' && values?.join() === 'none');
 }
 
 /** SET TRANSACTION, SET SESSION CHARACTERISTICS AS TRANSACTION, SET TRANSACTION SNAPSHOT. */

@@ -34,9 +34,9 @@ export type ActClass =
   | 'object'
   /** SHOW, SET, RESET of one setting; judged by name and value, see `SettingChange`. */
   | 'setting'
-  /** RESET ALL, DISCARD. */
+  /** RESET ALL, DISCARD; RESET ROLE, SET ROLE NONE and their like, which bring back who we logged in as. */
   | 'reset'
-  /** SET ROLE, SET SESSION AUTHORIZATION, RESET ROLE. */
+  /** SET ROLE and SET SESSION AUTHORIZATION to somebody. */
   | 'identity'
   /** UNLISTEN, LISTEN. */
   | 'listen'
@@ -112,6 +112,13 @@ export interface Statement {
   readonly relations: readonly RelationRef[];
   readonly functions: readonly FunctionRef[];
   readonly operators: readonly OperatorRef[];
+  /**
+   * Names behind a dot that select from a value: the last of `x.f`, `t.f`, `s.t.f`, each of `(x).f.g`; once each.
+   * PostgreSQL calls f(x) when x has no column f, so each may be a function.
+   */
+  readonly fieldNames: readonly string[];
+  /** Types that a value is converted to, by their last name, once each; those spelt `pg_catalog.…` are left out. */
+  readonly types: readonly string[];
   readonly settings: readonly SettingChange[];
   readonly effects: readonly SessionEffect[];
   /** Set when the statement is one of ours to answer; see `system-call.ts`. */

@@ -29,8 +29,11 @@ export class BackendScanner {
   private readonly listener: BackendListener;
   /** Bytes of a passed-on body that are still to come. */
   private remaining = 0;
-  /** The start of a header or inspected message that is not whole yet. */
-  private held: Buffer | undefined;
+  /** The start of a header or inspected message that is not whole yet, in the chunks it came in. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  /** Bytes that what is held needs to become whole; 0 while that is not known. */
+  private neededBytes = 0;
 
   constructor(listener: BackendListener) {
     this.listener = listener;
@@ -43,15 +46,20 @@ export class BackendScanner {
 
   /** Gives away the bytes of a message that is not whole yet. */
   takeHeld(): Buffer {
-    const held = this.held ?? Buffer.alloc(0);
-    this.held = undefined;
+    const held = Buffer.concat(this.held, this.heldBytes);
+    this.held = [];
+    this.heldBytes = 0;
+    this.neededBytes = 0;
     return held;
   }
 
   /** @returns the pieces to write to the client, in order. Throws on a length that can't be. */
   push(chunk: Buffer): Buffer[] {
-    const data = this.held === undefined ? chunk : Buffer.concat([this.held, chunk]);
-    this.held = undefined;
+    if (this.heldBytes + chunk.length < this.neededBytes) {
+      this.hold(chunk);
+      return [];
+    }
+    const data = this.heldBytes === 0 ? chunk : Buffer.concat([this.takeHeld(), chunk]);
     const out: Buffer[] = [];
     let from = 0;
     let at = Math.min(this.remaining, data.length);
@@ -63,7 +71,10 @@ export class BackendScanner {
       if (size < headerBytes) throw new Error(`the engine sent a message of length ${size - 1}`);
       if (inspected.has(type)) {
         if (size > largestInspectedMessage) throw new Error('the engine sent an oversized message');
-        if (data.length - at < size) break;
+        if (data.length - at < size) {
+          this.neededBytes = size;
+          break;
+        }
         const body = data.subarray(at + headerBytes, at + size);
         const replacement = this.listener.onMessage(type, body);
         if (replacement !== undefined) {
@@ -79,8 +90,13 @@ export class BackendScanner {
         at += available;
       }
     }
-    if (at < data.length) this.held = data.subarray(at);
+    if (at < data.length) this.hold(data.subarray(at));
     if (at > from) out.push(data.subarray(from, at));
     return out;
+  }
+
+  private hold(chunk: Buffer): void {
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
   }
 }

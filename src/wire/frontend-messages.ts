@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { serialize } from 'pg-protocol';
 
 /** Messages that the proxy sends to the engine on its own account. */
@@ -7,14 +8,18 @@ export const flush = serialize.flush();
 export const terminate = serialize.end();
 
 /**
- * An Execute that the engine is sure to refuse, because no portal has this name.
+ * An Execute that the engine is sure to refuse, because no portal has this name: no client can know it.
  *
- * It stands in for a message that we refused: the engine then does what it would have done had it refused it
- * itself (abort the transaction, skip to Sync, answer in order), and only its ErrorResponse is replaced by ours.
+ * It stands in for a message of the extended protocol that we refused: the engine then does what it would have done had
+ * it refused it itself (abort the transaction, skip to Sync, answer in order), and only its ErrorResponse is replaced by
+ * ours.
  */
-export const refusedByHatiData = serialize.execute({
-  portal: 'refused by HatiData before it reached the engine',
+export const refusedMessage = serialize.execute({
+  portal: `refused by HatiData ${randomBytes(16).toString('hex')}`,
 });
+
+/** The same for a Query, with the ReadyForQuery that follows one: no grammar has this statement. */
+export const refusedQuery = serialize.query('refused by HatiData');
 
 export function query(text: string): Buffer {
   return serialize.query(text);

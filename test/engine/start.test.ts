@@ -60,6 +60,7 @@ test('nothing but a private socket leads in, with a password for everybody', asy
     'hatidata_control',
     'hatidata_reader',
     'hatidata_superuser',
+    'hatidata_system',
     'hatidata_writer',
   ]);
   const impostor = {

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { authorize } from '../../src/policy/authorize.ts';
 import { scopes } from '../../src/policy/scope.ts';
+import { noUserObjects } from '../../src/policy/user-objects.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { readonlyCannot, refusal } from './judge.ts';
@@ -100,9 +101,10 @@ describe('nobody may', () => {
     ['LOAD', "LOAD 'x'"], // B20
     ['SET ROLE', 'SET ROLE hi'], // C08
     ['SET ROLE', "SET LOCAL role = 'hi'"],
-    ['RESET ROLE', 'RESET ROLE'],
     ['SET SESSION AUTHORIZATION', 'SET SESSION AUTHORIZATION hi'],
-    ['RESET SESSION AUTHORIZATION', 'RESET session_authorization'],
+    ['SET ROLE', "SET ROLE 'NONE'"],
+    ['SET ROLE', 'SET ROLE "None"'],
+    ['SET SESSION AUTHORIZATION', 'SET SESSION AUTHORIZATION none'],
   ])('%s: %s', (verb, text) => {
     expect(refusal('readonly', text)).toBe(readonlyCannot(verb));
     expect(refusal('admin', text)).toBe(
@@ -135,20 +137,25 @@ describe('nobody may', () => {
       acts: [{ class: 'unknown', verb: 'FutureStmt' } as const],
     };
     expect(
-      authorize(scope, { statements: [unknown], rewritten: undefined, bytes: 0 })?.sqlstate,
+      authorize(scope, { statements: [unknown], rewritten: undefined, bytes: 0 }, noUserObjects)
+        ?.sqlstate,
     ).toBe('42501');
   });
 });
 
 describe('a refusal', () => {
   test('is a 42501 of the policy, with nothing beside the sentence', () => {
-    const error = authorize('readonly', analyse('INSERT INTO products VALUES (1)'));
+    const error = authorize('readonly', analyse('INSERT INTO products VALUES (1)'), noUserObjects);
     expect(error).toMatchObject({ sqlstate: '42501', blame: 'policy', detail: undefined });
     expect(error?.hint).toBeUndefined();
   });
 
   test('names the statement when there are several', () => {
-    const error = authorize('readonly', analyse('SELECT 1; DELETE FROM t; DROP TABLE t'));
+    const error = authorize(
+      'readonly',
+      analyse('SELECT 1; DELETE FROM t; DROP TABLE t'),
+      noUserObjects,
+    );
     expect(error?.message).toBe(readonlyCannot('DELETE'));
     expect(error?.detail).toBe('statement 2 of 3; none was run');
   });
@@ -199,6 +206,12 @@ describe('readonly may', () => {
     'SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL', // I07
     'DISCARD ALL',
     'DISCARD TEMP',
+    'RESET ROLE', // pools, between two clients
+    'RESET SESSION AUTHORIZATION',
+    'SET ROLE NONE',
+    "SET LOCAL role = 'none'",
+    'SET role TO DEFAULT',
+    'SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; CLOSE ALL',
     "SELECT a OPERATOR(pg_catalog.~) '^b$' COLLATE pg_catalog.default FROM t", // I08
     "SELECT set_config('search_path', 'public', false)", // I09
     'SELECT version(), current_user, current_database(), pg_backend_pid(), pg_is_in_recovery()', // I10
@@ -257,7 +270,7 @@ describe('statements of ours', () => {
     'SELECT * FROM _hatidata_keys.active_keys, pg_authid',
     "BEGIN; SET hatidata_x = '1'",
   ])('admin hears what would work: %s', (text) => {
-    const error = authorize('admin', analyse(text));
+    const error = authorize('admin', analyse(text), noUserObjects);
     expect(error).toMatchObject({
       code: 'system_statement_shape',
       sqlstate: '0A000',

@@ -7,6 +7,7 @@ import {
   builtinOperators,
   informationSchemaFunctions,
 } from '../../src/policy/builtin-functions.ts';
+import { deniedFunctions } from '../../src/policy/denied-functions.ts';
 import { reviewedVolatile } from '../../src/policy/function-families.ts';
 import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
 
@@ -51,6 +52,18 @@ test('nothing is allowed that the server does not have', async () => {
   expect(
     [...builtinFunctions, ...informationSchemaFunctions].filter((name) => !known.has(name)),
   ).toEqual([]);
+});
+
+test('whatever `x.name` can call is allowed or denied', async () => {
+  const callable = await names(
+    `SELECT DISTINCT proname AS name FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND oid < 16384
+        AND pronargs >= 1 AND pronargs - pronargdefaults <= 1 AND 'internal'::regtype <> ALL (proargtypes::oid[])`,
+  );
+  expect(callable.length).toBeGreaterThan(800);
+  const unknown = callable.filter(
+    (name) => !builtinFunctions.has(name) && !deniedFunctions.has(name),
+  );
+  expect(unknown).toEqual([]);
 });
 
 test('the operators are those of pg_catalog', async () => {

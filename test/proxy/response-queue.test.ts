@@ -57,13 +57,13 @@ describe('ResponseQueue', () => {
   test('a refusal takes the place of its own error and of no other', () => {
     const refusal = Buffer.from('refused');
     const queue = new ResponseQueue();
-    queue.push({ refusal });
+    queue.push({ of: 'message', response: refusal });
     queue.push('sync');
     expect(queue.onError()).toBe(refusal);
     queue.onReady();
 
     queue.push('parse');
-    queue.push({ refusal });
+    queue.push({ of: 'message', response: refusal });
     queue.push('sync');
     expect(queue.onError()).toBeUndefined();
     queue.onReady();

@@ -70,9 +70,13 @@ describe('acts', () => {
     ['SET ROLE admin', ['identity SET ROLE']],
     ['SET role = admin', ['identity SET ROLE']],
     ['SET LOCAL "ROLE" TO admin', ['identity SET ROLE']],
-    ['RESET ROLE', ['identity RESET ROLE']],
-    ['SET SESSION AUTHORIZATION DEFAULT', ['identity SET SESSION AUTHORIZATION']],
-    ['RESET SESSION AUTHORIZATION', ['identity RESET SESSION AUTHORIZATION']],
+    ['SET ROLE "None"', ['identity SET ROLE']],
+    ['SET SESSION AUTHORIZATION none', ['identity SET SESSION AUTHORIZATION']],
+    ['SET ROLE NONE', ['reset SET ROLE']],
+    ['SET role TO DEFAULT', ['reset SET ROLE']],
+    ['RESET ROLE', ['reset RESET ROLE']],
+    ['SET SESSION AUTHORIZATION DEFAULT', ['reset SET SESSION AUTHORIZATION']],
+    ['RESET SESSION AUTHORIZATION', ['reset RESET SESSION AUTHORIZATION']],
     ['LISTEN a', ['listen LISTEN']],
     ['UNLISTEN *', ['listen UNLISTEN']],
     ["NOTIFY a, 'b'", ['notify NOTIFY']],
@@ -176,8 +180,71 @@ describe('functions, wherever they stand (B29)', () => {
     ).toEqual([
       { schema: 'evil', name: '+' },
       { schema: undefined, name: '-' },
+      { schema: undefined, name: '>=' },
+      { schema: undefined, name: '<=' },
       { schema: undefined, name: '<' },
     ]);
+  });
+
+  test.each([
+    ['SELECT a IN (SELECT 1)', ['=']],
+    ['SELECT a > ALL (SELECT 1), EXISTS (SELECT 1), ARRAY(SELECT 1)', ['>']],
+    ['SELECT 1 FROM a JOIN b USING (c)', ['=']],
+    ['SELECT 1 FROM a NATURAL LEFT JOIN b', ['=']],
+    ['SELECT 1 FROM a CROSS JOIN b', []],
+    ['SELECT CASE a WHEN 1 THEN 2 END', ['=']],
+    ['SELECT CASE WHEN a THEN 2 END', []],
+    ['SELECT a NOT BETWEEN SYMMETRIC 1 AND 2', ['<', '>']],
+    ['SELECT a NOT IN (1, 2)', ['<>']],
+    ['SELECT a ILIKE b, a SIMILAR TO b', ['~~*', '~']],
+  ])('operators that keywords stand for: %s', (text, names) => {
+    expect(only(text).operators.map((operator) => operator.name)).toEqual(names);
+  });
+});
+
+describe('names behind a dot', () => {
+  test.each([
+    ['SELECT a FROM t', []],
+    ['SELECT x.f, x.f, t.g FROM t x', ['f', 'g']],
+    ['SELECT s.t.f, d.s.t.g', ['f', 'g']],
+    ['SELECT (x).f.g', ['f', 'g']],
+    ['SELECT x.f[1].g', ['f', 'g']],
+    ['SELECT x[1].g', ['g']],
+    ['SELECT $1.f, ($1).g, (SELECT a).h, (ROW(1)).i', ['f', 'g', 'h', 'i']],
+    ['SELECT x.*, s.x.*, (x.y).*', ['y']],
+    ['SELECT f(x.a ORDER BY x.b) FILTER (WHERE x.c) OVER (PARTITION BY x.d)', ['a', 'b', 'c', 'd']],
+  ])('%s', (text, names) => {
+    expect(only(text).fieldNames.toSorted()).toEqual(names);
+  });
+
+  test('may take a lock that stays', () => {
+    expect(only('SELECT x.pg_advisory_lock FROM t x').effects).toEqual(['advisoryLock']);
+  });
+});
+
+describe('types', () => {
+  test.each([
+    ["SELECT '1'::int, CAST(a AS numeric(3, 2)), date '2000-01-01'", ['date']],
+    ["SELECT '1'::s.dom, a::dom[], a::_dom", ['dom', '_dom']],
+    ["SELECT '1'::pg_catalog.dom", []],
+    ['SELECT * FROM f() AS r (a dom, b int)', ['dom']],
+    ['SELECT * FROM ROWS FROM (f() AS (a dom))', ['dom']],
+    [
+      "SELECT * FROM JSON_TABLE('1', '$' COLUMNS (a dom PATH '$', NESTED '$' COLUMNS (b dom2)))",
+      ['dom', 'dom2'],
+    ],
+    ["SELECT * FROM XMLTABLE('/a' PASSING x COLUMNS a dom)", ['dom']],
+    [
+      "SELECT JSON_QUERY(a, '$' RETURNING dom), JSON_OBJECT('a': 1 RETURNING dom2)",
+      ['dom', 'dom2'],
+    ],
+    ['SELECT XMLSERIALIZE(CONTENT x AS dom)', ['dom']],
+    ['SELECT JSON_SERIALIZE(a RETURNING dom)', ['dom']],
+    ['PREPARE p (dom) AS SELECT $1', ['dom']],
+    ['DECLARE c CURSOR FOR VALUES (a::dom)', ['dom']],
+    ['SELECT 1 LIMIT $1::dom', ['dom']],
+  ])('%s', (text, names) => {
+    expect(only(text).types).toEqual(names);
   });
 });
 
@@ -227,6 +294,10 @@ describe('settings', () => {
     [
       "SELECT set_config(name, 'x', false) FROM pg_settings WHERE name <> 'y'",
       [{ ...session, operation: 'set', name: undefined, values: ['x'] }],
+    ],
+    [
+      "SELECT pg_catalog.set_config(name, 'x', false) FROM pg_catalog.pg_settings WHERE name = 'Y'",
+      [{ ...session, operation: 'set', name: 'y', values: ['x'] }],
     ],
     [
       "SELECT set_config(name, 'x', false) FROM pg_settings, t WHERE name = 'y'",

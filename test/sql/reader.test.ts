@@ -226,6 +226,23 @@ describe('a reader of its own', () => {
     await impatient.close();
   });
 
+  test('lets the large texts of several sources take turns', async () => {
+    const fair = new StatementReader(options);
+    await fair.start();
+    const order: string[] = [];
+    const send = async (source: string, name: string): Promise<void> => {
+      await fair.read(Buffer.from(`SELECT ${'1, '.repeat(3000)} '${name}'`), source);
+      order.push(name);
+    };
+    await Promise.all([
+      ...['a1', 'a2', 'a3', 'a4', 'a5'].map((name) => send('a', name)),
+      send('b', 'b1'),
+    ]);
+    // The one worker has a1 at once; then a and b are served in turn.
+    expect(order).toEqual(['a1', 'a2', 'b1', 'a3', 'a4', 'a5']);
+    await fair.close();
+  });
+
   test('keeps its cache within its bytes', async () => {
     const small = new StatementReader(options);
     await small.start();

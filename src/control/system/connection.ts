@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import { openUpstream, type UpstreamConnection } from '../../engine/upstream.ts';
 import { HatiError } from '../../errors.ts';
-import { Backend, headerBytes } from '../../wire/protocol.ts';
+import { query } from '../../wire/frontend-messages.ts';
+import { MessageFramer } from '../../wire/message-framer.ts';
+import { Backend } from '../../wire/protocol.ts';
 
 /** One message of the store's answer, whole. */
 export interface Answer {
@@ -18,11 +20,12 @@ const largestAnswer = 64 * 1024 * 1024;
  */
 export class SystemConnection {
   private readonly config: pg.ClientConfig;
-  private readonly role: string;
+  private readonly role: string | undefined;
   private upstream: Promise<UpstreamConnection> | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: pg.ClientConfig, role: string) {
+  /** @param role becomes the session's role by startup option, where `config` logs in as another one. */
+  constructor(config: pg.ClientConfig, role: string | undefined) {
     this.config = config;
     this.role = role;
   }
@@ -73,7 +76,7 @@ export class SystemConnection {
     return openUpstream(this.config, {
       applicationName: 'hatidata system relations',
       settings: [
-        ['role', this.role],
+        ...(this.role === undefined ? [] : ([['role', this.role]] as const)),
         ['search_path', 'pg_catalog'],
         ['default_transaction_read_only', 'on'],
         ['statement_timeout', '10000'],
@@ -84,10 +87,15 @@ export class SystemConnection {
   }
 }
 
+/** Collects messages up to the second ReadyForQuery: the first one answers our own reset. */
 function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answer[]> {
   return new Promise((resolve, reject) => {
-    let data = Buffer.alloc(0);
-    const answers: Answer[] = [];
+    const framer = new MessageFramer((type, length) => {
+      if (length < 4 || length > largestAnswer)
+        throw new Error(`a message ${type} of ${length} bytes`);
+    });
+    let answers: Answer[] = [];
+    let isReset = false;
     const finish = (settle: () => void): void => {
       socket.off('data', onData).off('error', onLost).off('close', onLost);
       socket.pause();
@@ -95,22 +103,22 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
     };
     const onLost = (): void => finish(() => reject(new Error('the connection was lost')));
     const onData = (chunk: Buffer): void => {
-      data = Buffer.concat([data, chunk]);
-      if (data.length > largestAnswer) {
-        finish(() => reject(new Error('the answer is too large')));
-        return;
-      }
-      while (data.length >= headerBytes) {
-        const size = data.readInt32BE(1) + 1;
-        if (data.length < size) return;
-        const raw = data.subarray(0, size);
-        data = data.subarray(size);
-        const type = raw[0]!;
-        if (type === Backend.ReadyForQuery) {
-          finish(() => resolve(answers));
-          return;
+      try {
+        framer.push(chunk);
+        for (let raw = framer.next(); raw !== undefined; raw = framer.next()) {
+          const type = raw[0]!;
+          if (type !== Backend.ReadyForQuery) {
+            answers.push({ type, raw });
+          } else if (isReset) {
+            finish(() => resolve(answers));
+            return;
+          } else {
+            isReset = true;
+            answers = [];
+          }
         }
-        answers.push({ type, raw });
+      } catch (error) {
+        finish(() => reject(error instanceof Error ? error : new Error(String(error))));
       }
     };
     if (socket.destroyed) {
@@ -119,6 +127,9 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
     }
     socket.on('data', onData).on('error', onLost).on('close', onLost);
     socket.resume();
-    socket.write(messages);
+    // Whatever an earlier statement did to the session, its role above all, is undone first.
+    socket.write(Buffer.concat([discardAll, messages]));
   });
 }
+
+const discardAll = query('DISCARD ALL');

@@ -6,7 +6,6 @@
  * This is the only code that connects as the superuser.
  */
 import { Client } from 'pg';
-import { systemRole } from '../../database/system-role.ts';
 import { compatibilitySql } from './compatibility.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
@@ -20,8 +19,13 @@ export interface Endpoint {
 
 export const databaseNames = { data: 'hatidata', control: 'hatidata_control' } as const;
 
-const { reader, writer, control } = roleNames;
-const clientRoles = ['reader', 'writer', 'control'] as const satisfies readonly EmbeddedRole[];
+const { reader, writer, control, system } = roleNames;
+const clientRoles = [
+  'reader',
+  'writer',
+  'control',
+  'system',
+] as const satisfies readonly EmbeddedRole[];
 
 export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<void> {
   await asSuperuser(endpoint, 'postgres', secrets, async (client) => {
@@ -36,24 +40,27 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
     await client.query(schemasSql);
     await client.query(readerSql);
     await client.query(compatibilitySql);
-    await client.query(functionPrivilegesSql);
+    await client.query(functionPrivilegesSql(writer, reader));
+    await client.query('COMMIT');
+  });
+  await asSuperuser(endpoint, databaseNames.control, secrets, async (client) => {
+    await client.query('BEGIN');
+    await client.query(functionPrivilegesSql(control, system));
     await client.query('COMMIT');
   });
 }
 
 const rolesSql = `
-  DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '${systemRole}') THEN
-      CREATE ROLE ${systemRole} NOLOGIN;
-    END IF;
-  END $$;
-  GRANT ${systemRole} TO ${control} WITH INHERIT FALSE, SET TRUE;
+  GRANT pg_signal_backend TO ${control};
+  -- For proxies that know this store by its URL, and so have no login of that role.
+  GRANT ${system} TO ${control} WITH INHERIT FALSE, SET TRUE;
   ALTER ROLE ${reader} SET default_transaction_read_only = on;
 `;
 
 const databasesSql = `
   REVOKE ALL ON DATABASE postgres, template1, ${databaseNames.data}, ${databaseNames.control} FROM PUBLIC;
   GRANT CONNECT ON DATABASE ${databaseNames.data} TO ${reader}, ${writer};
+  GRANT CONNECT ON DATABASE ${databaseNames.control} TO ${system};
   -- What we read must be what the engine reads; the owner of a database could say otherwise for every login.
   ALTER DATABASE ${databaseNames.data} RESET standard_conforming_strings;
   ALTER DATABASE ${databaseNames.data} RESET client_encoding;
@@ -81,6 +88,9 @@ const readerSql = `
   ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT USAGE ON SCHEMAS TO ${reader};
   ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader};
   ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON SEQUENCES TO ${reader};
+  -- Code of the writer's (functions, and what calls them: operators, casts, domains, aggregates) is not the reader's to
+  -- run, unless it is granted to it by name.
+  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
   DO $$
   DECLARE
     name text;

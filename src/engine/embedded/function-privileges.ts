@@ -9,7 +9,6 @@
  * pg_dump writes out privileges of built-ins that differ from pg_init_privs; the new ones are recorded there, so that a
  * dump of this database restores elsewhere.
  */
-import { roleNames } from './secrets.ts';
 
 /** Regular expressions over whole names. */
 const harmless = [
@@ -33,6 +32,8 @@ const harmless = [
 
 const harmfulThoughStable = [
   '(table|schema|database)_to_xml(schema|_and_xmlschema)?',
+  // Show what other sessions run.
+  'pg_stat_get_activity|pg_stat_get_backend_activity',
   'txid_current|pg_current_xact_id',
 ];
 
@@ -41,7 +42,8 @@ const firstUserObject = 16384;
 
 const matches = (patterns: readonly string[]) => `proname ~ '^(${patterns.join('|')})$'`;
 
-export const functionPrivilegesSql = `
+/** @param trusted the role that keeps the right, in the database where this is run; `restricted` loses it. */
+export const functionPrivilegesSql = (trusted: string, restricted: string): string => `
 SET LOCAL allow_system_table_mods = on;
 
 DO $privileges$
@@ -62,7 +64,7 @@ BEGIN
         WHERE grantee = 0 AND privilege_type = 'EXECUTE')
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', target.signature);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ${roleNames.writer}', target.signature);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ${trusted}', target.signature);
     DELETE FROM pg_catalog.pg_init_privs
     WHERE classoid = 'pg_catalog.pg_proc'::regclass AND objoid = target.oid AND objsubid = 0;
     INSERT INTO pg_catalog.pg_init_privs (objoid, classoid, objsubid, privtype, initprivs)
@@ -71,9 +73,9 @@ BEGIN
   END LOOP;
 
   -- DO runs code of the caller's own.
-  IF has_language_privilege('${roleNames.reader}', 'plpgsql', 'USAGE') THEN
+  IF has_language_privilege('${restricted}', 'plpgsql', 'USAGE') THEN
     REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
-    GRANT USAGE ON LANGUAGE plpgsql TO ${roleNames.writer};
+    GRANT USAGE ON LANGUAGE plpgsql TO ${trusted};
     DELETE FROM pg_catalog.pg_init_privs
     WHERE classoid = 'pg_catalog.pg_language'::regclass
       AND objoid = (SELECT oid FROM pg_catalog.pg_language WHERE lanname = 'plpgsql');

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
+import { systemRole } from '../../database/system-role.ts';
 import { EmbeddedServerError, errnoOf } from './error.ts';
 
 /** Who may log in to the embedded server. `superuser` is for our own start-up alone. */
-export type EmbeddedRole = 'reader' | 'writer' | 'control' | 'superuser';
+export type EmbeddedRole = 'reader' | 'writer' | 'control' | 'system' | 'superuser';
 
 export type Secrets = Readonly<Record<EmbeddedRole, string>>;
 
@@ -11,6 +12,7 @@ export const roleNames: Readonly<Record<EmbeddedRole, string>> = {
   reader: 'hatidata_reader',
   writer: 'hatidata_writer',
   control: 'hatidata_control',
+  system: systemRole,
   superuser: 'hatidata_superuser',
 };
 
@@ -23,22 +25,31 @@ export interface StoredSecrets {
 /** The passwords of the roles, made on first use, in a file that only its owner may read. */
 export async function loadSecrets(path: string): Promise<StoredSecrets> {
   const stored = await readSecrets(path);
-  if (stored !== undefined) return { secrets: stored, isNew: false };
-  const secrets: Secrets = {
+  if (stored !== undefined) return { secrets: withSystem(stored), isNew: false };
+  const secrets: StoredPasswords = {
     reader: randomPassword(),
     writer: randomPassword(),
     control: randomPassword(),
     superuser: randomPassword(),
   };
   await writeSecrets(path, secrets);
-  return { secrets, isNew: true };
+  return { secrets: withSystem(secrets), isNew: true };
+}
+
+/** What the file holds. */
+type StoredPasswords = Omit<Secrets, 'system'>;
+
+/** Whoever knows the control role's password may know this one; so it is derived, and the file stays as it was. */
+function withSystem(stored: StoredPasswords): Secrets {
+  const system = createHash('sha256').update(`system ${stored.control}`).digest('base64url');
+  return { ...stored, system };
 }
 
 function randomPassword(): string {
   return randomBytes(32).toString('base64url');
 }
 
-async function readSecrets(path: string): Promise<Secrets | undefined> {
+async function readSecrets(path: string): Promise<StoredPasswords | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -57,7 +68,7 @@ async function readSecrets(path: string): Promise<Secrets | undefined> {
   return secrets;
 }
 
-function parseSecrets(text: string): Secrets | undefined {
+function parseSecrets(text: string): StoredPasswords | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -67,10 +78,10 @@ function parseSecrets(text: string): Secrets | undefined {
   const { reader, writer, control, superuser } = (value ?? {}) as Record<string, unknown>;
   const isPassword = (item: unknown): item is string => typeof item === 'string' && item !== '';
   if (![reader, writer, control, superuser].every(isPassword)) return undefined;
-  return { reader, writer, control, superuser } as Secrets;
+  return { reader, writer, control, superuser } as StoredPasswords;
 }
 
-async function writeSecrets(path: string, secrets: Secrets): Promise<void> {
+async function writeSecrets(path: string, secrets: StoredPasswords): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, 'w', 0o600);
   try {

@@ -70,6 +70,7 @@ const databases: Readonly<Record<EmbeddedRole, string>> = {
   writer: databaseNames.data,
   superuser: databaseNames.data,
   control: databaseNames.control,
+  system: databaseNames.control,
 };
 
 /** @throws EmbeddedServerError with a sentence for the person at the terminal; nothing is left running then. */

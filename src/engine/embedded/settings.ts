@@ -27,6 +27,9 @@ const settings: Readonly<Record<string, string | number>> = {
   huge_pages: 'off',
   jit: 'off',
 
+  // A backend notices within this time that the proxy is no longer there to read its answer.
+  client_connection_check_interval: "'5s'",
+
   // What was acknowledged survives kill -9 and a power cut.
   fsync: 'on',
   full_page_writes: 'on',

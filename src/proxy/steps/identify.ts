@@ -2,10 +2,13 @@ import { HatiError } from '../../errors.ts';
 import type { Statement } from '../../sql/statement.ts';
 import { engineApplicationName } from '../engine-session.ts';
 import type { Step } from '../pipeline.ts';
+import { read } from './read.ts';
 
 /**
  * `application_name` tells the engine's operator which agent runs what (pg_stat_activity, the log). A client may
  * change its part of the name; the agent's part stays.
+ *
+ * The text that this puts in place of the client's is read again: what the next step judges is what the engine gets.
  */
 export const identify: Step = (request) => {
   const { classified, principal } = request;
@@ -31,8 +34,17 @@ export const identify: Step = (request) => {
       };
     }
   }
-  request.replacement = texts.join('; ');
-  return undefined;
+  // On a line of its own, a semicolon ends the statement even behind a comment.
+  const replacement = texts.join('\n;\n');
+  request.text = Buffer.from(replacement, 'utf8');
+  const result = read(request);
+  const keep = (): undefined => {
+    request.replacement ??= replacement;
+    return undefined;
+  };
+  return result instanceof Promise
+    ? result.then((decision) => decision ?? keep())
+    : (result ?? keep());
 };
 
 function changesApplicationName(statement: Statement): Statement['settings'][number] | undefined {

@@ -1,0 +1,41 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+
+/** A connection that nobody needs is given back after this. */
+const idleMs = 30_000;
+
+/**
+ * Ends backends of clients whose session is over.
+ *
+ * A cancel request ends one statement; what the client has sent behind it would run next. And a backend that is busy
+ * does not notice that its client has gone. So the backend itself is ended, by a login that may signal it: its own role,
+ * or one with pg_signal_backend.
+ */
+export class BackendTerminator {
+  private readonly pool: pg.Pool;
+
+  constructor(config: pg.ClientConfig, log: Logger) {
+    this.pool = new pg.Pool({
+      ...config,
+      max: 2,
+      idleTimeoutMillis: idleMs,
+      connectionTimeoutMillis: 5_000,
+      enableChannelBinding: true,
+      application_name: 'hatidata terminator',
+      options: '-c search_path=pg_catalog -c statement_timeout=5000',
+    });
+    const broke = (error: Error): void =>
+      log.debug({ err: error }, 'the terminator lost its connection');
+    this.pool.on('error', broke);
+    this.pool.on('connect', (client) => client.on('error', broke));
+  }
+
+  /** Resolves when the backend was told, which it obeys at its next look for interrupts. */
+  async terminate(processId: number): Promise<void> {
+    await this.pool.query('SELECT pg_catalog.pg_terminate_backend($1)', [processId]);
+  }
+
+  close(): Promise<void> {
+    return this.pool.end();
+  }
+}

@@ -1,0 +1,25 @@
+import { HatiError } from '../errors.ts';
+
+/** Settings without which a text may mean something else to the engine than to us. */
+const required: ReadonlyMap<string, string> = new Map([
+  ['client_encoding', 'UTF8'],
+  ['standard_conforming_strings', 'on'],
+]);
+
+/** @returns what must end the session when the engine reports this setting in a ParameterStatus, else undefined. */
+export function unsafeParameter(body: Buffer): HatiError | undefined {
+  const [name = '', value = ''] = body.toString('utf8').split('\0');
+  const wanted = required.get(name);
+  if (wanted === undefined || wanted === value) return undefined;
+  return new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
+}
+
+/** The same check for what the engine reported during the handshake. */
+export function checkHandshakeParameters(parameters: ReadonlyMap<string, string>): void {
+  for (const [name, wanted] of required) {
+    const value = parameters.get(name) ?? 'nothing';
+    if (value !== wanted) {
+      throw new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
+    }
+  }
+}

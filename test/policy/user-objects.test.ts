@@ -1,0 +1,173 @@
+/** Ways in which a plain SELECT runs the user's code, each first run by a real PostgreSQL to see that it does. */
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { UserObjects } from '../../src/policy/user-objects.ts';
+import { loadParser } from '../../src/sql/parse.ts';
+import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
+import { userObjectsOf } from './catalogue.ts';
+import { refusal } from './judge.ts';
+
+vi.setConfig({ testTimeout: patience, hookTimeout: patience });
+
+let project: Project;
+let client: Client;
+let extensionsOnly: UserObjects;
+let objects: UserObjects;
+
+/** As an extension makes it for a type of its own. */
+const operatorInC = `
+  CREATE FUNCTION same(oid, oid) RETURNS boolean LANGUAGE internal IMMUTABLE AS 'oideq';
+  CREATE OPERATOR = (FUNCTION = same, LEFTARG = oid, RIGHTARG = oid);`;
+
+/** Whatever calls `mark` leaves a row behind. */
+const attackersObjects = `
+  CREATE TABLE witness (mark text);
+  CREATE FUNCTION mark(text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN INSERT INTO public.witness VALUES ($1); RETURN true; END $$;
+
+  CREATE FUNCTION sd(text) RETURNS boolean LANGUAGE sql AS $$ SELECT mark('sd') $$;
+  CREATE FUNCTION lower(varchar) RETURNS boolean LANGUAGE sql AS $$ SELECT mark('lower') $$;
+  CREATE FUNCTION compare(varchar, varchar) RETURNS boolean LANGUAGE sql AS $$ SELECT mark('compare') $$;
+  CREATE OPERATOR = (FUNCTION = compare, LEFTARG = varchar, RIGHTARG = varchar);
+  CREATE OPERATOR >= (FUNCTION = compare, LEFTARG = varchar, RIGHTARG = varchar);
+  CREATE OPERATOR < (FUNCTION = compare, LEFTARG = varchar, RIGHTARG = varchar);
+  CREATE OPERATOR ~~ (FUNCTION = compare, LEFTARG = varchar, RIGHTARG = varchar);
+
+  CREATE DOMAIN dom AS text CHECK (mark(value));
+  CREATE TABLE holder (a dom);
+  INSERT INTO holder VALUES ('kept');
+  CREATE FUNCTION whole(holder) RETURNS boolean LANGUAGE sql AS $$ SELECT mark('whole') $$;
+
+  CREATE TYPE one AS (a int);
+  CREATE TYPE other AS (a int, b int);
+  CREATE FUNCTION convert_one(one) RETURNS other LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM mark('cast'); RETURN ROW(1, 2); END $$;
+  CREATE CAST (one AS other) WITH FUNCTION convert_one(one);`;
+
+beforeAll(async () => {
+  await loadParser();
+  project = await temporaryProject();
+  client = await connect(await project.start(), 'superuser');
+  await client.query('SET search_path = public');
+  for (const extension of ['citext', 'hstore', 'pg_trgm', 'dblink'])
+    await client.query(`CREATE EXTENSION ${extension}`);
+  await client.query(operatorInC);
+  extensionsOnly = await userObjectsOf(client);
+  await client.query(attackersObjects);
+  objects = await userObjectsOf(client);
+});
+
+afterAll(async () => {
+  await client.end();
+  await project[Symbol.asyncDispose]();
+});
+
+const a = `'a'::varchar`;
+const b = `'b'::varchar`;
+const words = `unnest(ARRAY['w']) x`;
+
+describe("runs the user's code, and is refused", () => {
+  test.each([
+    // A column that is none
+    ['call function sd', `SELECT x.sd FROM ${words}`],
+    ['call function sd', `SELECT (x).sd FROM ${words}`],
+    ['call function sd', `SELECT 1 FROM ${words} WHERE x.sd`],
+    ['call function sd', `SELECT 1 FROM ${words} ORDER BY x.sd`],
+    ['call function whole', 'SELECT h.whole FROM holder h'],
+    ['call function whole', 'SELECT public.holder.whole FROM public.holder'],
+    ['call function dom', `SELECT x.dom FROM ${words}`],
+    // A better match than PostgreSQL's own
+    ['call function lower', `SELECT lower(${a})`],
+    ['call function lower', 'SELECT x.lower FROM unnest(ARRAY[$$A$$::varchar]) x'],
+    ['call function operator =', `SELECT ${a} = ${b}`],
+    ['call function operator =', `SELECT ${a} IN (${b})`],
+    ['call function operator =', `SELECT ${a} IN (SELECT ${b})`],
+    ['call function operator =', `SELECT ${a} NOT IN (SELECT ${b})`],
+    ['call function operator =', `SELECT ${a} = ANY (ARRAY[${b}])`],
+    ['call function operator =', `SELECT CASE ${a} WHEN ${b} THEN 1 END`],
+    ['call function operator =', `SELECT NULLIF(${a}, ${b})`],
+    ['call function operator =', `SELECT ${a} IS DISTINCT FROM ${b}`],
+    ['call function operator =', `SELECT FROM (SELECT ${a} v) p JOIN (SELECT ${b} v) q USING (v)`],
+    ['call function operator =', `SELECT FROM (SELECT ${a} v) p NATURAL JOIN (SELECT ${b} v) q`],
+    ['call function operator >=', `SELECT ${a} BETWEEN ${b} AND ${b}`],
+    ['call function operator <', `SELECT ${a} NOT BETWEEN ${b} AND ${b}`],
+    ['call function operator ~~', `SELECT ${a} LIKE ${b}`],
+    // Conversions
+    ['convert to type dom', "SELECT 'x'::dom"],
+    ['convert to type dom', "SELECT CAST('x' AS public.dom)"],
+    ['convert to type dom', "SELECT dom 'x'"],
+    ['call function dom', "SELECT dom('x')"],
+    ['convert to type dom', "VALUES ('x'::dom)"],
+    ['convert to type dom', "SELECT '{x}'::dom[]"],
+    ['convert to type _dom', "SELECT '{x}'::_dom"],
+    ['convert to type holder', "SELECT '(x)'::holder"],
+    ['convert to type holder', "SELECT ROW('x')::holder"],
+    ['convert to type other', 'SELECT ROW(1)::one::other'],
+    ['convert to type dom', `SELECT * FROM json_to_record('{"a":"x"}') AS r (a dom)`],
+    ['convert to type dom', `SELECT * FROM ROWS FROM (json_to_record('{"a":"x"}') AS (a dom))`],
+    ['convert to type dom', `SELECT JSON_VALUE('"x"', '$' RETURNING dom)`],
+    [
+      'convert to type dom',
+      `SELECT * FROM JSON_TABLE('["x"]', '$[*]' COLUMNS (a dom PATH '$')) AS j`,
+    ],
+    [
+      'call function jsonb_populate_record',
+      `SELECT jsonb_populate_record(h, '{"a":"x"}') FROM holder h`,
+    ],
+    [
+      'call function json_populate_recordset',
+      `SELECT json_populate_recordset(NULL::holder, '[{"a":"x"}]')`,
+    ],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('x', 'dom')"],
+    ['call function pg_input_error_info', "SELECT * FROM pg_input_error_info('x', 'dom')"],
+    ['call function domain_in', "SELECT domain_in('x'::cstring, 'dom'::regtype::oid, -1) IS NULL"],
+    ['call function array_in', "SELECT array_in('{x}'::cstring, 'dom'::regtype::oid, -1)"],
+    ['call function record_in', "SELECT record_in('(x)'::cstring, 'holder'::regtype::oid, -1)"],
+  ])('%s: %s', async (cannot, text) => {
+    await client.query('TRUNCATE witness');
+    await client.query(text);
+    const { rowCount } = await client.query('SELECT FROM witness');
+    expect(rowCount).toBeGreaterThan(0);
+
+    expect(refusal('readonly', text, objects)).toBe(
+      `Permission denied: readonly scope cannot ${cannot}`,
+    );
+    expect(refusal('admin', text, objects)).toBeUndefined();
+  });
+});
+
+describe('beside them, a readonly key goes on', () => {
+  test.each([
+    'SELECT h.a FROM holder h',
+    'SELECT upper(a), pg_catalog.lower(a) FROM holder',
+    'SELECT count(*) FROM holder WHERE 1 + 1 > 0 AND a OPERATOR(pg_catalog.=) $$x$$',
+    "SELECT '1'::int4, CAST(a AS text), a::varchar(10) FROM holder",
+    `SELECT * FROM jsonb_to_record('{"a":"x"}') AS r (a text)`,
+    'SELECT sum(1), min(a) FROM holder h GROUP BY h.a ORDER BY h.a',
+  ])('%s', async (text) => {
+    await client.query('TRUNCATE witness');
+    await client.query(text);
+    expect((await client.query('SELECT FROM witness')).rowCount).toBe(0);
+    expect(refusal('readonly', text, objects)).toBeUndefined();
+  });
+
+  test.each([
+    'SELECT * FROM t WHERE a = b AND c <> d AND e LIKE $1 ORDER BY f',
+    "SELECT min(a), max(b), replace(c, 'x', 'y'), lower(d), split_part(e, ',', 1) FROM t",
+    "SELECT name FROM t WHERE name % 'wrod' ORDER BY name <-> 'word'",
+    "SELECT attributes -> 'k', attributes ? 'k', attributes @> 'a=>1'::hstore FROM t",
+    "SELECT 'A'::citext = 'a'",
+    'SELECT d.datname, d.daticulocale FROM pg_catalog.pg_database d', // psql 15
+    'SELECT t.a IN (SELECT u.b FROM u), CASE t.a WHEN 1 THEN 2 END FROM t JOIN u USING (id)',
+  ])('where only extensions were added: %s', (text) => {
+    expect(extensionsOnly.functions).toContain('dblink_exec');
+    expect(refusal('readonly', text, extensionsOnly)).toBeUndefined();
+  });
+
+  test.each(['SELECT x.dblink_connect FROM t x', 'SELECT x.set_limit FROM t x'])(
+    'and what an extension does is refused: %s',
+    (text) => {
+      expect(refusal('readonly', text, extensionsOnly)).toMatch(/cannot call function/);
+    },
+  );
+});
