@@ -1,10 +1,11 @@
 /** Ways in which a plain SELECT runs the user's code, each first run by a real PostgreSQL to see that it does. */
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { EmbeddedServer } from '../../src/engine/embedded/server.ts';
+import { UserObjectWatcher } from '../../src/engine/user-objects.ts';
 import type { UserObjects } from '../../src/policy/user-objects.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
-import { userObjectsOf } from './catalogue.ts';
 import { refusal } from './judge.ts';
 
 vi.setConfig({ testTimeout: patience, hookTimeout: patience });
@@ -47,15 +48,30 @@ const attackersObjects = `
 beforeAll(async () => {
   await loadParser();
   project = await temporaryProject();
-  client = await connect(await project.start(), 'superuser');
+  const server = await project.start();
+  client = await connect(server, 'superuser');
   await client.query('SET search_path = public');
   for (const extension of ['citext', 'hstore', 'pg_trgm', 'dblink'])
     await client.query(`CREATE EXTENSION ${extension}`);
   await client.query(operatorInC);
-  extensionsOnly = await userObjectsOf(client);
+  extensionsOnly = await userObjectsOf(server);
   await client.query(attackersObjects);
-  objects = await userObjectsOf(client);
+  objects = await userObjectsOf(server);
 });
+
+/** As the product itself learns of them. */
+async function userObjectsOf(server: EmbeddedServer): Promise<UserObjects> {
+  const watcher = new UserObjectWatcher(
+    { ...server.connection('superuser'), ssl: false },
+    project.log,
+  );
+  try {
+    await watcher.start();
+    return watcher.current();
+  } finally {
+    await watcher.stop();
+  }
+}
 
 afterAll(async () => {
   await client.end();
