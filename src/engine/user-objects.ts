@@ -16,28 +16,35 @@ const isReviewed = (catalogue: string, oid: string): string => `
 
 /** `UserObjects` says what belongs in each set. */
 const snapshotSql = `
-  WITH RECURSIVE unsafe (oid) AS (
+  WITH RECURSIVE
+  -- What a type is made of; only parts that are users' own can make it unsafe.
+  made_of (whole, part) AS (
+    SELECT oid, typelem FROM pg_type WHERE typelem >= 16384
+    UNION ALL SELECT oid, typbasetype FROM pg_type WHERE typbasetype >= 16384
+    UNION ALL SELECT rngtypid, rngsubtype FROM pg_range WHERE rngsubtype >= 16384
+    UNION ALL SELECT rngmultitypid, rngsubtype FROM pg_range WHERE rngsubtype >= 16384
+    UNION ALL SELECT c.reltype, a.atttypid FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+               WHERE a.atttypid >= 16384 AND NOT a.attisdropped AND c.reltype <> 0
+  ),
+  unsafe (oid) AS (
     SELECT t.oid FROM pg_type t
      WHERE ${isUsers('t.typnamespace', 't.oid')} AND NOT ${isReviewed('pg_type', 't.oid')}
        AND (EXISTS (SELECT FROM pg_constraint c WHERE c.contypid = t.oid)
          OR EXISTS (SELECT FROM pg_cast c WHERE t.oid IN (c.castsource, c.casttarget) AND c.castfunc >= 16384)
          OR t.typinput::oid >= 16384)
     UNION
-    SELECT t.oid FROM pg_type t JOIN unsafe u
-        ON u.oid IN (t.typelem, t.typbasetype)
-        OR EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = t.oid AND r.rngsubtype = u.oid)
-        OR t.typrelid <> 0 AND EXISTS (SELECT FROM pg_attribute a
-                                        WHERE a.attrelid = t.typrelid AND a.atttypid = u.oid AND NOT a.attisdropped)
+    SELECT m.whole FROM made_of m JOIN unsafe u ON u.oid = m.part
   )
   SELECT
     ARRAY(SELECT DISTINCT p.proname::text FROM pg_proc p
            WHERE ${isUsers('p.pronamespace', 'p.oid')}
-             AND NOT (p.provolatile <> 'v' AND ${isReviewed('pg_proc', 'p.oid')})) AS functions,
+             AND NOT (p.provolatile <> 'v' AND NOT p.prosecdef AND ${isReviewed('pg_proc', 'p.oid')})) AS functions,
     ARRAY(SELECT DISTINCT o.oprname::text FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
            WHERE ${isUsers('o.oprnamespace', 'o.oid')}
-             AND NOT (p.provolatile <> 'v' AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'c'))
+             AND NOT (p.provolatile <> 'v' AND NOT p.prosecdef AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'c'))
              AND NOT ${isReviewed('pg_operator', 'o.oid')}) AS operators,
-    ARRAY(SELECT DISTINCT t.typname::text FROM pg_type t JOIN unsafe USING (oid)) AS types`;
+    ARRAY(SELECT DISTINCT t.typname::text FROM pg_type t JOIN unsafe USING (oid)) AS types,
+    ARRAY(SELECT oid::int8::text FROM unsafe) AS "typeOids"`;
 
 /**
  * Follows what the data database has beyond PostgreSQL's own objects, by asking now and then. Enough for its purpose:
@@ -100,11 +107,12 @@ export class UserObjectWatcher {
     const { rows } = await this.pool.query<Record<keyof UserObjects, string[]>>(snapshotSql, [
       reviewedExtensions,
     ]);
-    const { functions, operators, types } = rows[0]!;
+    const { functions, operators, types, typeOids } = rows[0]!;
     this.objects = {
       functions: new Set(functions),
       operators: new Set(operators),
       types: new Set(types),
+      typeOids: new Set(typeOids.map(Number)),
     };
   }
 }

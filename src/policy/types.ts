@@ -1,4 +1,5 @@
-import { adminHint, type Refusal } from './refusal.ts';
+import type { HatiError } from '../errors.ts';
+import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import type { Scope } from './scope.ts';
 import type { UserObjects } from './user-objects.ts';
 
@@ -6,4 +7,20 @@ import type { UserObjects } from './user-objects.ts';
 export function judgeType(scope: Scope, type: string, objects: UserObjects): Refusal | undefined {
   if (scope === 'admin' || !objects.types.has(type)) return undefined;
   return { code: 'type_not_allowed', params: { type }, hint: adminHint };
+}
+
+/** The same for the types that a client declares for its parameters: Bind converts to them. */
+export function authorizeParameterTypes(
+  scope: Scope,
+  oids: readonly number[],
+  objects: UserObjects,
+): HatiError | undefined {
+  if (scope === 'admin') return undefined;
+  const oid = oids.find((each) => objects.typeOids.has(each));
+  if (oid === undefined) return undefined;
+  return refusalError({
+    code: 'type_not_allowed',
+    params: { type: `with OID ${oid}` },
+    hint: adminHint,
+  });
 }

@@ -19,6 +19,8 @@ export interface UserObjects {
    * I/O functions of the user's, and the arrays, ranges and row types made of them (an array's own name is `_domain`).
    */
   readonly types: ReadonlySet<string>;
+  /** The same types by OID, as a client may declare them for its parameters. */
+  readonly typeOids: ReadonlySet<number>;
 }
 
 /** For who has no catalogue to ask; the engine's own privileges are then all that stands before the user's code. */
@@ -26,6 +28,7 @@ export const noUserObjects: UserObjects = {
   functions: new Set(),
   operators: new Set(),
   types: new Set(),
+  typeOids: new Set(),
 };
 
 /**

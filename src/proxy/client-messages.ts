@@ -73,7 +73,9 @@ export class ClientMessages {
     const { raw, body } = message;
     switch (message.type) {
       case Frontend.Query:
-        return this.judge(decodeQuery(body), (decision) => this.onQuery(raw, decision));
+        return this.judge({ text: decodeQuery(body), parameterTypes: [] }, (decision) =>
+          this.onQuery(raw, decision),
+        );
       case Frontend.Parse:
         return this.takeParse(raw, body);
       case Frontend.Bind:
@@ -121,12 +123,12 @@ export class ClientMessages {
 
   /** Decides on a text and goes on with the decision, at once where no step had to wait. */
   private judge(
-    text: Buffer,
+    statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
     then: (decision: Decision) => Promise<void> | undefined,
   ): Promise<void> | undefined {
     // What the engine will skip is not judged, and not answered.
     if (this.owed.isSkipping) return undefined;
-    const decision = decide(text, this.parts.principal, this.parts.pipeline);
+    const decision = decide(statement, this.parts.principal, this.parts.pipeline);
     if (decision instanceof Promise) return decision.then(then);
     return then(decision);
   }
@@ -186,7 +188,8 @@ export class ClientMessages {
 
   private takeParse(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const message = decodeParse(body);
-    return this.judge(message.textBytes, (decision) => {
+    const { textBytes: text, parameterTypes } = message;
+    return this.judge({ text, parameterTypes }, (decision) => {
       switch (decision.action) {
         case 'forward': {
           // At Parse and not at Execute: such a statement is prepared to be run.

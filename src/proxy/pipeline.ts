@@ -42,6 +42,8 @@ export type Decision =
 export interface StatementRequest {
   /** The bytes as sent, without the terminator; after `identify`, what is sent in their place. */
   text: Buffer;
+  /** OIDs that Parse declares for its parameters. */
+  readonly parameterTypes: readonly number[];
   readonly principal: Principal;
   readonly parts: PipelineParts;
   /** Set by `read`. */
@@ -61,12 +63,13 @@ export interface PipelineParts {
 
 /** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */
 export function decide(
-  text: Buffer,
+  { text, parameterTypes }: Pick<StatementRequest, 'text' | 'parameterTypes'>,
   principal: Principal,
   parts: PipelineParts,
 ): Decision | Promise<Decision> {
   const request: StatementRequest = {
     text,
+    parameterTypes,
     principal,
     parts,
     classified: undefined,

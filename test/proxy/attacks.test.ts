@@ -72,6 +72,23 @@ describe('a readonly key', () => {
     ]);
   });
 
+  test('cannot have a parameter converted to a domain by its OID', async () => {
+    const { rows } = await admin.query("SELECT 'dom'::regtype::oid AS oid");
+    const before = await count('log');
+    const client = await login(readonlyKey);
+    client.send(
+      f.parse('', 'SELECT $1', [Number(rows[0].oid)]),
+      f.bind('', '', ['x']),
+      f.execute(''),
+      f.sync(),
+    );
+    expect(show(await client.untilReady())).toEqual([
+      expect.stringMatching(/^E 42501 Permission denied: readonly scope cannot convert/),
+      'Z I',
+    ]);
+    expect(await count('log')).toBe(before);
+  });
+
   test('is refused most of them by the first lock', async () => {
     for (const text of [
       "SELECT x.sd FROM unnest(array['w']) x",
