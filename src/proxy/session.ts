@@ -15,9 +15,9 @@ import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { ResponseQueue } from './response-queue.ts';
-import { closeOf, drained } from './sockets.ts';
+import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
 
-/** How long a client that does not read is waited for when its session ends. */
+/** How long either side is waited for when a session ends. */
 const lingerMs = 5_000;
 /** Refusals of one session that are logged one by one. */
 const loggedRefusals = 100;
@@ -291,11 +291,9 @@ export class Session implements LiveSession {
       return;
     }
     this.state = 'leaving';
+    // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
+    this.parts.upstream.close();
     this.closeClient();
-    this.engine.resume();
-    void this.owed.drained().then(() => {
-      if (this.state === 'leaving') this.close();
-    });
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */
@@ -319,7 +317,7 @@ export class Session implements LiveSession {
     this.owed.abandon();
     this.closeClient();
     this.engine.resume();
-    this.destroyAfterLinger();
+    destroyUnlessClosed(this.engine, lingerMs);
   }
 
   private endBackend(): void {
@@ -343,7 +341,7 @@ export class Session implements LiveSession {
     this.owed.abandon();
     this.parts.upstream.close();
     this.closeClient();
-    this.destroyAfterLinger();
+    destroyUnlessClosed(this.engine, lingerMs);
   }
 
   private closeClient(): void {
@@ -351,13 +349,6 @@ export class Session implements LiveSession {
     // What the client still sends is not read any more.
     this.client.removeAllListeners('data');
     this.client.resume();
-  }
-
-  private destroyAfterLinger(): void {
-    const linger = setTimeout(() => {
-      this.client.destroy();
-      this.engine.destroy();
-    }, lingerMs);
-    void this.closed.finally(() => clearTimeout(linger));
+    destroyUnlessClosed(this.client, lingerMs);
   }
 }

@@ -17,3 +17,9 @@ export function closeOf(socket: Socket): Promise<void> {
     ? Promise.resolve()
     : new Promise((resolve) => socket.once('close', () => resolve()));
 }
+
+/** Gives the other side some time to close the socket in good order. */
+export function destroyUnlessClosed(socket: Socket, milliseconds: number): void {
+  const timer = setTimeout(() => socket.destroy(), milliseconds);
+  void closeOf(socket).then(() => clearTimeout(timer));
+}

@@ -293,6 +293,20 @@ describe('copy', () => {
     ]);
   });
 
+  test('in, left in the middle', async () => {
+    const client = await login();
+    client.send(f.query('COPY t FROM STDIN'));
+    await client.until('G');
+    client.send(f.copyData('300\tlost\n'), f.terminate());
+    await client.rest();
+    // Nothing holds the table any more, and nothing was copied.
+    await admin.query("SET lock_timeout = '10s'");
+    await admin.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; COMMIT');
+    expect((await admin.query('SELECT count(*)::int AS n FROM t WHERE id = 300')).rows).toEqual([
+      { n: 0 },
+    ]);
+  });
+
   test('out', async () => {
     const client = await login(readonlyKey);
     client.send(f.query('COPY (SELECT id FROM t ORDER BY id LIMIT 2) TO STDOUT'));
