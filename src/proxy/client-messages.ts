@@ -8,7 +8,6 @@ import {
   decodeParse,
   decodeQuery,
 } from '../wire/decode.ts';
-import { EngineError } from '../wire/engine-error.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
 import { flush, parse, query, refusedMessage, refusedQuery } from '../wire/frontend-messages.ts';
 import { Frontend, type TransactionStatus } from '../wire/protocol.ts';
@@ -16,6 +15,7 @@ import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
 import type { Expected, ResponseQueue } from './response-queue.ts';
+import type { SessionLog } from './session-log.ts';
 
 /** What the session lets its messages do. The session alone holds the sockets. */
 export interface Outlets {
@@ -28,15 +28,12 @@ export interface Outlets {
   isOver(): boolean;
   /** The client said Terminate. */
   goodbye(): void;
-  /** Notes that something was refused. */
-  noteRefusal(error: HatiError): void;
-  /** Turns a fault of ours into what a client may read, and logs the rest. */
-  internal(error: unknown): HatiError;
 }
 
 export interface ClientMessagesParts {
   readonly outlets: Outlets;
   readonly owed: ResponseQueue;
+  readonly log: SessionLog;
   readonly principal: Principal;
   readonly pipeline: PipelineParts;
   readonly ownAnswers: OwnAnswerParts;
@@ -150,7 +147,7 @@ export class ClientMessages {
   }
 
   private refuseQuery(error: HatiError): void {
-    this.outlets.noteRefusal(error);
+    this.parts.log.refused(error);
     this.failQuery(errorResponse(error));
   }
 
@@ -180,7 +177,7 @@ export class ClientMessages {
       }
       this.outlets.toClient(readyForQuery(this.outlets.status()));
     } catch (error) {
-      this.failQuery(this.clientError(error));
+      this.failQuery(this.parts.log.response(error));
     }
   }
 
@@ -265,7 +262,7 @@ export class ClientMessages {
 
   /** Refuses one message of an extended batch. */
   private refuse(error: HatiError): undefined {
-    this.outlets.noteRefusal(error);
+    this.parts.log.refused(error);
     this.standIn(errorResponse(error));
     return undefined;
   }
@@ -285,7 +282,7 @@ export class ClientMessages {
       if (when === 'unlessFailed') this.checkNotFailed();
       this.outlets.toClient(await produce());
     } catch (error) {
-      this.standIn(this.clientError(error));
+      this.standIn(this.parts.log.response(error));
     }
   }
 
@@ -304,14 +301,6 @@ export class ClientMessages {
 
   private checkNotFailed(): void {
     if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
-  }
-
-  /** What a client is told of an error: typed ones in their own words, everything else with a reference to the log. */
-  private clientError(error: unknown): Buffer {
-    if (error instanceof EngineError) return error.response;
-    const known = error instanceof HatiError ? error : this.outlets.internal(error);
-    this.outlets.noteRefusal(known);
-    return errorResponse(known);
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { UpstreamConnection } from '../engine/upstream.ts';
@@ -15,12 +14,11 @@ import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { ResponseQueue } from './response-queue.ts';
+import { SessionLog } from './session-log.ts';
 import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
 
 /** How long either side is waited for when a session ends. */
 const lingerMs = 5_000;
-/** Refusals of one session that are logged one by one. */
-const loggedRefusals = 100;
 /** How long the end of a message that is under way is waited for. */
 const partingMs = 100;
 
@@ -60,6 +58,7 @@ export class Session implements LiveSession {
   private readonly engine: Socket;
   private readonly framer: FrontendFramer;
   private readonly scanner: BackendScanner;
+  private readonly log: SessionLog;
   private readonly owed = new ResponseQueue();
   private readonly messages: ClientMessages;
   private status: TransactionStatus = 'idle';
@@ -69,7 +68,6 @@ export class Session implements LiveSession {
   /** A message is being dealt with and the ones behind it wait. */
   private busy = false;
   private engineSaidFatal = false;
-  private refusals = 0;
   private readonly closed: Promise<void>;
 
   constructor(parts: SessionParts) {
@@ -81,9 +79,11 @@ export class Session implements LiveSession {
       onHeader: (type) => this.owed.onHeader(type),
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
+    this.log = new SessionLog(parts.log);
     this.messages = new ClientMessages({
       outlets: this.outlets(),
       owed: this.owed,
+      log: this.log,
       principal: parts.principal,
       pipeline: parts.pipeline,
       ownAnswers: parts.own,
@@ -192,8 +192,6 @@ export class Session implements LiveSession {
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
       goodbye: () => this.leave(),
-      noteRefusal: (error) => this.noteRefusal(error),
-      internal: (error) => this.internal(error),
     };
   }
 
@@ -245,22 +243,6 @@ export class Session implements LiveSession {
 
   // The end.
 
-  private noteRefusal({ code, sqlstate, blame, cause }: HatiError): void {
-    this.refusals += 1;
-    // One session must not fill the disk with its refusals.
-    const level = this.refusals <= loggedRefusals ? 'info' : 'trace';
-    this.parts.log[level]({ code, sqlstate, blame, cause }, 'refused');
-    if (this.refusals === loggedRefusals) {
-      this.parts.log.info('further refusals of this session are not logged');
-    }
-  }
-
-  private internal(error: unknown): HatiError {
-    const reference = randomUUID();
-    this.parts.log.error({ err: error, reference }, 'internal error');
-    return new HatiError('internal', { params: { reference } });
-  }
-
   private clientGone(): void {
     if (this.state === 'relaying' || this.state === 'parting') this.kill();
   }
@@ -272,9 +254,7 @@ export class Session implements LiveSession {
 
   private fail(error: unknown): void {
     if (this.state !== 'relaying') return;
-    const known = error instanceof HatiError ? error : this.internal(error);
-    if (error instanceof HatiError) this.noteRefusal(error);
-    void this.end(known);
+    void this.end(this.log.known(error));
   }
 
   /** Last words; between two messages only, because inside of one they would be read as data. */
