@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { isRunning, readRunRecord } from '../../src/cli/run-file.ts';
 import type { RunRecord } from '../../src/cli/run-file.ts';
+import { enterableDirectory } from '../fixtures/enterable-directory.ts';
 
 const bin = resolve(import.meta.dirname, '../../bin/hati.js');
 
@@ -17,7 +17,7 @@ export interface Outcome {
 
 /** The real command in directories of its own: nothing of the user's is read or written. */
 export class Hati {
-  readonly base = mkdtempSync(join(tmpdir(), 'hati-cli-'));
+  readonly base = enterableDirectory('hati-cli-');
   readonly project = join(this.base, 'project');
   readonly seen: RunRecord[] = [];
 

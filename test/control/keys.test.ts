@@ -1,6 +1,5 @@
 /** What the proxy remembers of keys, on a real store: fairness, memory, and a store that is away. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StoreKeyDirectory } from '../../src/control/keys/directory.ts';
@@ -12,6 +11,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import { startEmbeddedServer, type EmbeddedServer } from '../../src/engine/embedded/server.ts';
 import type { Actor, SecretId } from '../../src/ports.ts';
 import { createLogger } from '../../src/shared/log.ts';
+import { enterableDirectory } from '../fixtures/enterable-directory.ts';
 
 const log = createLogger({ level: 'fatal', destination: { write: () => undefined } });
 const actor: Actor = {
@@ -25,8 +25,7 @@ let control: ControlDatabase;
 const hasher = new KeyHasher();
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'hati-keys-'));
-  chmodSync(root, 0o755);
+  root = enterableDirectory('hati-keys-');
   engine = await startEmbeddedServer({ directory: join(root, '.hati'), log });
   const config = { ...engine.connection('control'), ssl: false };
   await migrate(config, log);

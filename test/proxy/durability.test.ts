@@ -1,12 +1,12 @@
 /** kill -9 of the proxy, and of PostgreSQL, in the middle of writes: what was acknowledged is there afterwards. */
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { enterableDirectory } from '../fixtures/enterable-directory.ts';
 import { freePort } from '../fixtures/own-postgres.ts';
 
 const run = promisify(execFile);
@@ -27,8 +27,7 @@ async function command(...args: string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'hati-kill-'));
-  chmodSync(root, 0o755);
+  root = enterableDirectory('hati-kill-');
   port = await freePort();
   await command('init', root, '--port', String(port), '--empty');
 });
