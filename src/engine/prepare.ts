@@ -1,5 +1,6 @@
 /**
- * `hati engine prepare`: makes the two roles that HatiData logs in with, in a PostgreSQL of the user's own.
+ * `hati engine prepare`: makes the two roles that HatiData logs in with, in a PostgreSQL of the user's own, and the
+ * function by which triggers and policies learn the agent.
  *
  * The writer may do what an application may: use and create objects in the user schemas, not administer the server.
  * The reader may read. Everything can be repeated: what is there already is left as it is or put right, and passwords
@@ -7,9 +8,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { agentIdentitySql } from './agent-identity.ts';
+import { engineRoles } from './roles.ts';
 import { scramVerifier } from './scram.ts';
-
-export const preparedRoles = { reader: 'hatidata_reader', writer: 'hatidata_writer' } as const;
 
 export interface PrepareOptions {
   /** Only say what would be done. */
@@ -56,8 +57,8 @@ export async function prepareEngine(url: string, options: PrepareOptions): Promi
     return {
       statements: plan.statements.map(({ sql, shown }) => shown ?? sql),
       urls: {
-        writer: roleUrl(url, preparedRoles.writer, plan.passwords),
-        reader: roleUrl(url, preparedRoles.reader, plan.passwords),
+        writer: roleUrl(url, engineRoles.writer, plan.passwords),
+        reader: roleUrl(url, engineRoles.reader, plan.passwords),
       },
       notes: plan.notes,
     };
@@ -81,7 +82,7 @@ async function makePlan(client: pg.Client, options: PrepareOptions): Promise<Pla
   const facts = await readFacts(client);
   const passwords = new Map<string, string>();
   const statements: PlannedStatement[] = [];
-  for (const role of [preparedRoles.writer, preparedRoles.reader]) {
+  for (const role of [engineRoles.writer, engineRoles.reader]) {
     const exists = facts.roles.has(role);
     const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
     // PostgreSQL lets only a superuser name some of these, even to deny them; they are the default.
@@ -95,7 +96,8 @@ async function makePlan(client: pg.Client, options: PrepareOptions): Promise<Pla
       statements.push({ sql: `ALTER ROLE ${role} ${named}` });
     }
   }
-  statements.push(...grants(facts).map((sql) => ({ sql })));
+  const identity = facts.foreignOwner === null ? agentIdentitySql : [];
+  statements.push(...[...grants(facts), ...identity].map((sql) => ({ sql })));
   return { statements, passwords, notes: notes(facts) };
 }
 
@@ -107,6 +109,8 @@ interface Facts {
   readonly schemas: readonly string[];
   /** Roles other than the writer that own tables and are no superusers, quoted. */
   readonly owners: readonly string[];
+  /** Who owns the schema `hatidata`, quoted, when that is somebody for whom this administrator can't act. */
+  readonly foreignOwner: string | null;
 }
 
 async function readFacts(client: pg.Client): Promise<Facts> {
@@ -116,21 +120,24 @@ async function readFacts(client: pg.Client): Promise<Facts> {
     roles: string[];
     schemas: string[];
     owners: string[];
+    foreignOwner: string | null;
   }>(
     `SELECT quote_ident(current_database()) AS database,
             r.rolsuper AS superuser,
             ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1::text[])) AS roles,
             ARRAY(SELECT quote_ident(nspname) FROM pg_namespace
-                   WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+                   WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'hatidata')
                      AND has_schema_privilege(oid, 'USAGE WITH GRANT OPTION') ORDER BY 1) AS schemas,
             ARRAY(SELECT DISTINCT quote_ident(o.rolname) FROM pg_class c
                     JOIN pg_namespace n ON n.oid = c.relnamespace
                     JOIN pg_roles o ON o.oid = c.relowner AND NOT o.rolsuper
                    WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'
                      AND n.nspname <> 'information_schema'
-                     AND o.rolname <> $2 ORDER BY 1) AS owners
+                     AND o.rolname <> $2 ORDER BY 1) AS owners,
+            (SELECT quote_ident(o.rolname) FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner
+              WHERE n.nspname = 'hatidata' AND NOT pg_has_role(o.oid, 'USAGE')) AS "foreignOwner"
        FROM pg_roles r WHERE r.rolname = current_user`,
-    [Object.values(preparedRoles), preparedRoles.writer],
+    [Object.values(engineRoles), engineRoles.writer],
   );
   const row = rows[0]!;
   return {
@@ -139,11 +146,12 @@ async function readFacts(client: pg.Client): Promise<Facts> {
     roles: new Set(row.roles),
     schemas: row.schemas,
     owners: row.owners,
+    foreignOwner: row.foreignOwner,
   };
 }
 
 function grants({ database, schemas, isSuperuser }: Facts): string[] {
-  const { reader, writer } = preparedRoles;
+  const { reader, writer } = engineRoles;
   return [
     `ALTER ROLE ${reader} SET default_transaction_read_only = on`,
     `GRANT CONNECT ON DATABASE ${database} TO ${reader}, ${writer}`,
@@ -171,8 +179,8 @@ function grants({ database, schemas, isSuperuser }: Facts): string[] {
   ];
 }
 
-function notes({ owners, isSuperuser }: Facts): string[] {
-  const { reader, writer } = preparedRoles;
+function notes({ owners, isSuperuser, foreignOwner }: Facts): string[] {
+  const { reader, writer } = engineRoles;
   const list: string[] = [];
   list.push(
     'Admin keys can change the data of existing tables; ALTER and DROP stay with their owners.' +
@@ -184,6 +192,12 @@ function notes({ owners, isSuperuser }: Facts): string[] {
     list.push(
       `Tables that admin keys create are readable for ${reader} only after, as ${writer}:` +
         ` ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO ${reader}`,
+    );
+  }
+  if (foreignOwner !== null) {
+    list.push(
+      `The schema hatidata belongs to ${foreignOwner}, so hatidata.agent_id() was left as it is.` +
+        ` To make it or renew it, run this again as ${foreignOwner} or as a superuser.`,
     );
   }
   return list;

@@ -6,6 +6,7 @@
  * This is the only code that connects as the superuser.
  */
 import { Client } from 'pg';
+import { agentIdentitySql } from '../agent-identity.ts';
 import { compatibilitySql } from './compatibility.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
@@ -39,6 +40,8 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
     await client.query('BEGIN');
     await client.query(schemasSql);
     await client.query(readerSql);
+    await client.query(agentIdentitySql.join(';'));
+    await client.query(hiddenFromDumpsSql);
     await client.query(compatibilitySql);
     await client.query(functionPrivilegesSql(writer, reader));
     await client.query('COMMIT');
@@ -101,6 +104,18 @@ const readerSql = `
       EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO ${reader}', name);
       EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %s TO ${reader}', name);
     END LOOP;
+  END $$;
+`;
+
+/** pg_dump leaves out what belongs to an extension, so a dump of one project restores in another, which has these too. */
+const hiddenFromDumpsSql = `
+  DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_depend WHERE objid = 'hatidata'::regnamespace AND deptype = 'e') THEN
+      ALTER EXTENSION plpgsql ADD SCHEMA hatidata;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_depend WHERE objid = 'hatidata.agent_id'::regproc AND deptype = 'e') THEN
+      ALTER EXTENSION plpgsql ADD FUNCTION hatidata.agent_id();
+    END IF;
   END $$;
 `;
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { systemRole } from '../../database/system-role.ts';
+import { engineRoles } from '../roles.ts';
 import { EmbeddedServerError, errnoOf } from './error.ts';
 
 /** Who may log in to the embedded server. `superuser` is for our own start-up alone. */
@@ -9,8 +10,7 @@ export type EmbeddedRole = 'reader' | 'writer' | 'control' | 'system' | 'superus
 export type Secrets = Readonly<Record<EmbeddedRole, string>>;
 
 export const roleNames: Readonly<Record<EmbeddedRole, string>> = {
-  reader: 'hatidata_reader',
-  writer: 'hatidata_writer',
+  ...engineRoles,
   control: 'hatidata_control',
   system: systemRole,
   superuser: 'hatidata_superuser',
