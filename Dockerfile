@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 
 FROM node:24-slim AS build
 WORKDIR /build
@@ -13,7 +12,7 @@ FROM node:24-slim
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/hatidata --shell /usr/sbin/nologin hatidata \
+  && useradd --uid 10001 --user-group --create-home --home-dir /var/lib/hatidata --shell /usr/sbin/nologin hatidata \
   && install --directory --owner=hatidata --group=hatidata --mode=0700 /var/lib/hatidata/.hati
 WORKDIR /opt/hatidata
 COPY --from=build /build/package.json ./
