@@ -5,7 +5,7 @@
  * keep our event loop alive. Signals: https://www.postgresql.org/docs/18/server-shutdown.html
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -89,7 +89,7 @@ export async function launchPostmaster(options: PostmasterOptions): Promise<Post
             ),
           );
         }
-        if (await acceptsConnections(dataDirectory, pid)) return;
+        if (await acceptsConnections(options, pid)) return;
         await delay(25);
       }
     },
@@ -114,8 +114,17 @@ export function describeExit({ code, signal }: ExitReport): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 
-/** The eighth line of postmaster.pid says what the server is at, as pg_ctl reads it (miscadmin.h, LOCK_FILE_LINE_PM_STATUS). */
-async function acceptsConnections(dataDirectory: string, pid: number): Promise<boolean> {
+/**
+ * The eighth line of postmaster.pid says what the server is at, as pg_ctl reads it (miscadmin.h, LOCK_FILE_LINE_PM_STATUS).
+ * A file of an earlier life may name the same pid: in a container they repeat. The socket, which `clearLeftovers`
+ * removed, comes back only after the server has written a file of its own.
+ */
+export async function acceptsConnections(
+  { dataDirectory, socketDirectory }: Pick<PostmasterOptions, 'dataDirectory' | 'socketDirectory'>,
+  pid: number,
+): Promise<boolean> {
+  const sockets = await readdir(socketDirectory);
+  if (!sockets.some((name) => name.startsWith('.s.PGSQL.'))) return false;
   const text = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
   const lines = text.split('\n');
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
