@@ -1,12 +1,10 @@
 import { errorRegistry } from '../src/errors.ts';
 import type { ErrorDefinition } from '../src/errors.ts';
 
-export const beginMarker = '<!-- errors:begin -->';
-export const endMarker = '<!-- errors:end -->';
-
-/** The rows of docs/errors.md, one for each entry of the registry, in its order. */
+/** The table of docs/errors.md, a row for each entry of the registry, in its order. */
 export function errorRows(): string[] {
-  return Object.entries<ErrorDefinition>(errorRegistry)
+  const head = ['| Code | SQLSTATE | HTTP | Blame | Text | Hint |', '|---|---|---|---|---|---|'];
+  const rows = Object.entries<ErrorDefinition>(errorRegistry)
     .map(([code, { sqlstate, http, blame, text, hint }]) =>
       [
         `\`${code}\``,
@@ -18,6 +16,7 @@ export function errorRows(): string[] {
       ].join(' | '),
     )
     .map((row) => `| ${row} |`.replace('|  |', '| |'));
+  return [...head, ...rows];
 }
 
 function cell(text: string): string {

@@ -35,12 +35,6 @@ const informationSchemaQuery = `
 
 const operatorsQuery = `SELECT DISTINCT oprname AS name FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace`;
 
-/** Names of output columns: what `(f(…)).name` selects from a built-in function. */
-const fieldsQuery = `
-  SELECT DISTINCT argument AS name FROM pg_proc p, unnest(p.proargnames, p.proargmodes) AS a (argument, mode)
-   WHERE p.pronamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-     AND mode IN ('o', 'b', 't') AND argument <> ''`;
-
 /** What `x.name` can call: defaults may stand for the other arguments, and no value is of type internal. */
 const oneArgumentQuery = `
   SELECT DISTINCT proname AS name FROM pg_proc
@@ -50,19 +44,14 @@ const oneArgumentQuery = `
 const client = await connect(url);
 try {
   const version = await client.query<{ server_version: string }>('SHOW server_version');
-  const every = await names('SELECT DISTINCT proname AS name FROM pg_proc');
   const functions = [...(await names(functionsQuery)), ...reviewedVolatile].filter(
     (name) => !inFamily(name),
   );
   const allowed = new Set(functions);
-  const fields = (await names(fieldsQuery)).filter(
-    (name) => allowed.has(name) || !every.includes(name),
-  );
   const lists = {
     builtinFunctions: [...allowed],
     informationSchemaFunctions: await names(informationSchemaQuery),
     builtinOperators: await names(operatorsQuery),
-    builtinFields: fields,
   };
   const constants = Object.entries(lists).map(([name, list]) => constant(name, list));
   const newest = version.rows[0]?.server_version ?? '';

@@ -10,6 +10,7 @@ import { connectControlDatabase } from './database/connect.ts';
 import { migrate } from './database/migrate.ts';
 import { runningControlLogin } from './engine/embedded/running.ts';
 import { startEmbeddedServer } from './engine/embedded/server.ts';
+import { adminAuthority } from './policy/authority.ts';
 import type { Logger } from './shared/log.ts';
 
 export interface AdminKeyRequest {
@@ -50,7 +51,7 @@ async function create(config: pg.ClientConfig, request: AdminKeyRequest): Promis
       onEnded: () => undefined,
     });
     return await service.call('create_api_key', [request.agent, 'admin', request.description], {
-      principal: { kind: 'localAdministrator', agent: 'hati admin', scope: 'admin' },
+      principal: { kind: 'localAdministrator', agent: 'hati admin', authority: adminAuthority },
       source: 'command line',
     });
   } finally {

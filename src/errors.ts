@@ -45,19 +45,19 @@ export const errorRegistry = {
     sqlstate: '42501',
     http: 403,
     blame: 'policy',
-    text: 'Permission denied: readonly scope cannot call function {function}',
+    text: 'Permission denied: {who} cannot call function {function}',
   },
   type_not_allowed: {
     sqlstate: '42501',
     http: 403,
     blame: 'policy',
-    text: 'Permission denied: readonly scope cannot convert to type {type}',
+    text: 'Permission denied: {who} cannot convert to type {type}',
   },
   relation_not_allowed: {
     sqlstate: '42501',
     http: 403,
     blame: 'policy',
-    text: 'Permission denied: readonly scope cannot read {relation}',
+    text: 'Permission denied: {who} cannot read {relation}',
   },
   setting_not_allowed: {
     sqlstate: '42501',
@@ -77,11 +77,31 @@ export const errorRegistry = {
     blame: 'policy',
     text: 'Permission denied: {verb} is not available through HatiData',
   },
-  admin_only: {
+  view_unreadable: {
     sqlstate: '42501',
     http: 403,
     blame: 'policy',
-    text: 'Permission denied: {what} needs the admin scope',
+    text: 'Permission denied: the definition of view {relation} could not be read',
+    hint: 'Connect with a key of the admin scope, or define the view anew.',
+  },
+  scope_missing: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {what} needs the scope {scope}',
+  },
+  relation_beyond_limits: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {relation} is outside the limits of this key',
+  },
+  beyond_limits: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {verb} is not for a key limited to {limits}',
+    hint: 'Use a key without limits.',
   },
   syntax_error: {
     sqlstate: '42601',
@@ -116,6 +136,13 @@ export const errorRegistry = {
     blame: 'proxy',
     text: 'the statement could not be judged in time, so it was not run; try again',
   },
+  prepared_statement_forgotten: {
+    sqlstate: '26000',
+    http: 400,
+    blame: 'client',
+    text: 'prepared statement "{name}" has to be prepared again: the session holds too many, and objects or the search path have changed since',
+    hint: 'Close those that are no longer used.',
+  },
   system_statement_shape: {
     sqlstate: '0A000',
     http: 400,
@@ -136,12 +163,19 @@ export const errorRegistry = {
     text: 'agent "{agent}" has no active key',
     hint: 'SELECT agent_id FROM _hatidata_keys.active_keys lists the agents that have one.',
   },
+  key_stronger: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: the key of agent "{agent}" may do more than this key',
+    hint: 'A key makes, replaces and ends only keys whose scopes, limits and functions lie within its own.',
+  },
   scope_unknown: {
     sqlstate: '22023',
     http: 400,
     blame: 'client',
     text: 'unknown scope "{scope}"',
-    hint: 'The scopes are readonly and admin.',
+    hint: 'The scopes are readonly, admin, or a list such as query:read,schema:*; see docs/scopes.md.',
   },
   agent_name_invalid: {
     sqlstate: '22023',

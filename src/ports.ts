@@ -2,7 +2,7 @@
  * Where the data plane (`proxy/`) and the control plane (`control/`) meet. Types only: neither imports the other,
  * `serve.ts` joins them.
  */
-import type { Scope } from './policy/scope.ts';
+import type { Authority } from './policy/authority.ts';
 import type { KeyFunctionName } from './sql/statement.ts';
 
 /** Identifies one issued secret; rotating a key ends one and issues another. */
@@ -16,9 +16,13 @@ export type Principal =
       readonly keyId: KeyId;
       readonly secretId: SecretId;
       readonly agent: string;
-      readonly scope: Scope;
+      readonly authority: Authority;
     }
-  | { readonly kind: 'localAdministrator'; readonly agent: string; readonly scope: 'admin' };
+  | {
+      readonly kind: 'localAdministrator';
+      readonly agent: string;
+      readonly authority: Authority;
+    };
 
 /** What the proxy asks about keys. */
 export interface KeyDirectory {

@@ -15,10 +15,10 @@ import { migrate } from './database/migrate.ts';
 import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
 import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
+import type { EngineRole } from './engine/roles.ts';
 import { BackendTerminator } from './engine/terminator.ts';
-import { UserObjectWatcher } from './engine/user-objects.ts';
+import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
 import { Listener } from './proxy/listener.ts';
-import type { Scope } from './policy/scope.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
 import type { Logger } from './shared/log.ts';
 import { StatementReader } from './sql/reader.ts';
@@ -84,17 +84,21 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     await reader.start();
     started.add(() => reader.close());
 
-    const objects = new UserObjectWatcher(logins.reader, log);
-    started.add(() => objects.stop());
-    await objects.start();
+    const catalogue = new CatalogueWatcher({
+      config: logins.reader,
+      read: (text) => reader.read(Buffer.from(text)),
+      log,
+    });
+    started.add(() => catalogue.stop());
+    await catalogue.start();
 
     const terminators = startTerminators(config, logins, embedded, log);
     started.add(async () => {
       for (const each of new Set(Object.values(terminators))) await each.close();
     });
     const listener = new Listener({
-      engine: (scope) => (scope === 'admin' ? logins.writer : logins.reader),
-      terminate: (scope, processId) => terminators[scope].terminate(processId),
+      engine: (role) => logins[role],
+      terminate: (role, processId) => terminators[role].terminate(processId),
       authentication: {
         keys: directory,
         logins: loginJournal,
@@ -103,7 +107,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       pipeline: {
         keys: directory,
         reader,
-        userObjects: () => objects.current(),
+        catalogue: () => catalogue.current(),
+        freshenCatalogue: () => catalogue.freshen(),
+        onDefinition: () => catalogue.expectChange(),
         steps: options.steps ?? pipeline,
       },
       keyFunctions: new KeyService({
@@ -199,14 +205,14 @@ function startTerminators(
   logins: EngineLogins,
   embedded: EmbeddedServer | undefined,
   log: Logger,
-): Record<Scope, BackendTerminator> {
+): Record<EngineRole, BackendTerminator> {
   if (config.engine.kind === 'embedded') {
     const both = new BackendTerminator(embeddedLogin(embedded!, 'control'), log);
-    return { admin: both, readonly: both };
+    return { writer: both, reader: both };
   }
   return {
-    admin: new BackendTerminator(logins.writer, log),
-    readonly: new BackendTerminator(logins.reader, log),
+    writer: new BackendTerminator(logins.writer, log),
+    reader: new BackendTerminator(logins.reader, log),
   };
 }
 

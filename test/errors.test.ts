@@ -1,28 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { beginMarker, endMarker, errorRows } from '../scripts/errors-table.ts';
 import { errorRegistry, HatiError } from '../src/errors.ts';
 import type { ErrorCode, ErrorDefinition } from '../src/errors.ts';
 
-const page = readFileSync(resolve(import.meta.dirname, '../docs/errors.md'), 'utf8');
 const entries = Object.entries<ErrorDefinition>(errorRegistry);
-
-describe('docs/errors.md (npm run docs writes it)', () => {
-  const documented = page
-    .slice(page.indexOf(beginMarker), page.indexOf(endMarker))
-    .split('\n')
-    .filter((line) => line.startsWith('| `'));
-
-  test('has a row for every error of the registry', () => {
-    expect(errorRows().filter((row) => !documented.includes(row))).toEqual([]);
-  });
-
-  test('has no row for anything else', () => {
-    expect(documented.filter((row) => !errorRows().includes(row))).toEqual([]);
-    expect(documented.length).toBeGreaterThan(20);
-  });
-});
 
 describe('the registry', () => {
   test.each(entries)('%s has a SQLSTATE, a status and a text in one line', (_code, definition) => {

@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseScopes } from '../policy/authority.ts';
 import { withClient } from './client.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -8,6 +9,35 @@ import type { TextRow } from './table.ts';
 interface KeyOptions {
   readonly key?: string;
   readonly json?: true;
+}
+
+interface CreateOptions extends KeyOptions {
+  readonly scope: string;
+  readonly description: string;
+  readonly schema: readonly string[];
+  readonly table: readonly string[];
+  readonly function: readonly string[];
+}
+
+function checkedScope(value: string): string {
+  if (parseScopes(value) !== undefined) return value;
+  throw new InvalidArgumentError(
+    'Use readonly, admin, or a list such as query:read,schema:*; see docs/scopes.md.',
+  );
+}
+
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description)
+    .default([] as readonly string[], 'none')
+    .argParser((value: string, before: readonly string[]) => [...before, value]);
+}
+
+/** As `create_api_key` takes them. */
+function limitsOf(options: CreateOptions): string | null {
+  const { schema: schemas, table: tables, function: functions } = options;
+  const isLimited = schemas.length + tables.length > 0;
+  if (!isLimited && functions.length === 0) return null;
+  return JSON.stringify({ ...(isLimited && { schemas, tables }), functions });
 }
 
 const asText = { getTypeParser: () => (value: string) => value };
@@ -20,6 +50,7 @@ export function keysCommand(context: CommandContext): Command {
       `
 Examples:
   hati keys create analytics-agent --scope readonly --description "nightly reports"
+  hati keys create loader --scope query:read,query:write --schema staging --table main.orders
   hati keys rotate analytics-agent
   hati keys list --json`,
     );
@@ -33,16 +64,23 @@ Examples:
       .description('a key for an agent; the secret is printed this once')
       .argument('<agent>', 'the name of the agent')
       .addOption(
-        new Option('--scope <scope>', 'what it may do')
-          .choices(['readonly', 'admin'])
+        new Option(
+          '--scope <scope>',
+          'what it may do: readonly, admin, or scopes such as query:read,query:write',
+        )
+          .argParser(checkedScope)
           .makeOptionMandatory(),
       )
       .option('--description <text>', 'what it is for', '')
-      .action((agent: string, options: KeyOptions & { scope: string; description: string }) =>
-        issue(context, options, 'SELECT create_api_key($1, $2, $3)', [
+      .addOption(repeatable('--schema <name>', 'limit it to this schema (repeatable)'))
+      .addOption(repeatable('--table <schema.name>', 'limit it to this table (repeatable)'))
+      .addOption(repeatable('--function <schema.name>', 'a function it may call (repeatable)'))
+      .action((agent: string, options: CreateOptions) =>
+        issue(context, options, 'SELECT create_api_key($1, $2, $3, $4)', [
           agent,
           options.scope,
           options.description,
+          limitsOf(options),
         ]),
       ),
   );
@@ -75,7 +113,7 @@ function withKeyOptions(command: Command): Command {
 async function list(context: CommandContext, options: KeyOptions): Promise<void> {
   await withClient(context, options, async (client) => {
     const { fields, rows } = await client.query<(string | null)[]>({
-      text: 'SELECT agent_id, scope, created_at, last_used_at FROM _hatidata_keys.active_keys ORDER BY agent_id',
+      text: 'SELECT agent_id, scope, created_at, last_used_at, limits FROM _hatidata_keys.active_keys ORDER BY agent_id',
       rowMode: 'array',
       types: asText,
     });
@@ -97,7 +135,7 @@ async function issue(
   context: CommandContext,
   options: KeyOptions,
   text: string,
-  values: readonly string[],
+  values: readonly (string | null)[],
 ): Promise<void> {
   const secret = await call(context, options, text, values);
   writeLine(
@@ -121,7 +159,7 @@ async function call(
   context: CommandContext,
   options: KeyOptions,
   text: string,
-  values: readonly string[],
+  values: readonly (string | null)[],
 ): Promise<string> {
   return await withClient(context, options, async (client) => {
     const { rows } = await client.query<string[]>({ text, values: [...values], rowMode: 'array' });

@@ -5,7 +5,10 @@ export interface ControlSchema {
   api_keys: {
     key_id: string;
     agent_id: string;
+    /** A bundle, or scopes separated by commas. */
     scope: string;
+    /** JSON, see `policy/limits.ts`. */
+    limits: string | null;
     description: string;
     created_at: Generated<Date>;
     revoked_at: Date | null;

@@ -1,55 +1,30 @@
 import type { HatiError } from '../errors.ts';
-import type { Act, ActClass, ClassifiedText, Statement, SystemCall } from '../sql/statement.ts';
+import type { Act, ClassifiedText, Statement, SystemCall } from '../sql/statement.ts';
+import { nameOf, readonlyAuthority, type Authority } from './authority.ts';
+import { emptyCatalogue, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
-import { judgeRelation } from './relations.ts';
-import type { Scope } from './scope.ts';
+import { describeLimits, isSystemRelation, judgeRelation } from './relations.ts';
+import { obstacle } from './requirements.ts';
 import { refuseSetting } from './settings.ts';
 import { judgeType } from './types.ts';
-import { noUserObjects, type UserObjects } from './user-objects.ts';
+import { judgeView } from './views.ts';
 
 /**
  * May this key run this text? One refused statement refuses the whole text, before any of it runs.
- *
- * The table is total: a new class of act does not compile until both scopes have a rule for it, and what the grammar
- * does not know is refused to everybody.
+ * @param searched see `Surroundings`.
  */
-type Verdict = 'allow' | 'refuse' | ((act: Act) => 'allow' | 'refuse');
-
-const rules: Readonly<Record<ActClass, Readonly<Record<Scope, Verdict>>>> = {
-  read: { readonly: 'allow', admin: 'allow' },
-  write: { readonly: 'refuse', admin: 'allow' },
-  ddl: { readonly: 'refuse', admin: 'allow' },
-  lock: { readonly: 'refuse', admin: 'allow' },
-  routine: { readonly: 'refuse', admin: 'allow' },
-  maintenance: { readonly: 'refuse', admin: 'allow' },
-  transaction: { readonly: 'allow', admin: 'allow' },
-  transactionReadWrite: { readonly: 'refuse', admin: 'allow' },
-  twoPhase: { readonly: 'refuse', admin: 'allow' },
-  // What they hold is there as acts of its own.
-  object: { readonly: 'allow', admin: 'allow' },
-  // Judged by name and value below.
-  setting: { readonly: 'allow', admin: 'allow' },
-  // Only restores the startup options, which carry our clamps.
-  reset: { readonly: 'allow', admin: 'allow' },
-  identity: { readonly: 'refuse', admin: 'refuse' },
-  // LISTEN would hear what other agents say; UNLISTEN * is part of every driver's reset.
-  listen: { readonly: (act) => (act.verb === 'UNLISTEN' ? 'allow' : 'refuse'), admin: 'allow' },
-  notify: { readonly: 'refuse', admin: 'allow' },
-  serverAccess: { readonly: 'refuse', admin: 'refuse' },
-  roles: { readonly: 'refuse', admin: 'refuse' },
-  unknown: { readonly: 'refuse', admin: 'refuse' },
-};
-
 export function authorize(
-  scope: Scope,
+  authority: Authority,
   text: ClassifiedText,
-  objects: UserObjects,
+  catalogue: Catalogue,
+  searched?: ReadonlySet<string>,
 ): HatiError | undefined {
+  const around: Surroundings = { catalogue, searched };
   for (const [index, statement] of text.statements.entries()) {
-    const refusal = refuseStatement(scope, statement, objects);
+    const refusal = refuseStatement(authority, statement, around);
     if (!refusal) continue;
     const count = text.statements.length;
     return refusalError(
@@ -61,42 +36,69 @@ export function authorize(
 }
 
 function refuseStatement(
-  scope: Scope,
+  authority: Authority,
   statement: Statement,
-  objects: UserObjects,
+  around: Surroundings,
 ): Refusal | undefined {
   const { system } = statement;
   // Answered by us from what we read; the engine sees nothing of them.
   if (system?.kind === 'sessionParameter') return undefined;
-  if (system?.kind === 'keyFunction') return scope === 'admin' ? undefined : adminOnly(system.name);
-  const acts = first(statement.acts, (act) => refuseAct(scope, act));
-  if (acts) return acts;
-  if (system) return refuseSystemUse(scope, statement, system);
-  return refuseReferences(scope, statement, objects);
+  if (system?.kind === 'keyFunction')
+    return authority.scopes.has('key:write') ? undefined : needs('key:write', system.name);
+  // To read what is ours takes a scope of its own.
+  const acts = system ? statement.acts.filter((act) => act.class !== 'read') : statement.acts;
+  const refused = first(acts, (act) => refuseAct(authority, act, statement, around));
+  if (refused) return refused;
+  if (system) return refuseSystemUse(authority, statement, system);
+  return refuseTemporary(authority, statement) ?? refuseReferences(authority, statement, around);
 }
 
-function refuseAct(scope: Scope, act: Act): Refusal | undefined {
-  const rule = rules[act.class][scope];
-  const verdict = typeof rule === 'function' ? rule(act) : rule;
-  if (verdict === 'allow') return undefined;
-  const params = { verb: act.verb };
-  // No hint: psycopg and asyncpg put it into the error's text, and clients know this sentence word for word.
-  return { code: scope === 'readonly' ? 'readonly_scope' : 'never_allowed', params };
+function refuseAct(
+  authority: Authority,
+  act: Act,
+  statement: Statement,
+  around: Surroundings,
+): Refusal | undefined {
+  const isOfCatalogue =
+    act.class === 'read' &&
+    statement.relations.every((ref) => isSystemRelation(ref, around.catalogue));
+  const found = obstacle(authority, isOfCatalogue ? 'catalogueRead' : act.class);
+  if (found === undefined) return undefined;
+  const { verb } = act;
+  // Clients know this sentence word for word, and psycopg and asyncpg put a hint into the error's text.
+  if (nameOf(authority) === 'readonly scope') return { code: 'readonly_scope', params: { verb } };
+  if (found === 'never') return { code: 'never_allowed', params: { verb } };
+  if (found === 'limits') {
+    const limits = authority.limits === undefined ? 'nothing' : describeLimits(authority.limits);
+    return { code: 'beyond_limits', params: { verb, limits } };
+  }
+  return needs(found.missing, verb);
+}
+
+/** A temporary table lies in no schema that a limit could name. */
+function refuseTemporary({ limits }: Authority, { effects }: Statement): Refusal | undefined {
+  if (limits === undefined || !effects.includes('temporaryTable')) return undefined;
+  const params = { verb: 'a temporary table', limits: describeLimits(limits) };
+  return { code: 'beyond_limits', params };
 }
 
 function refuseSystemUse(
-  scope: Scope,
+  authority: Authority,
   statement: Statement,
   system: Extract<SystemCall, { kind: 'systemRead' | 'misused' }>,
 ): Refusal | undefined {
   if (system.kind === 'misused') {
-    if (scope === 'readonly' && system.adminOnly) return adminOnly(system.what);
+    if (system.adminOnly && !authority.scopes.has('key:write'))
+      return needs('key:write', system.what);
     return { code: 'system_statement_shape', params: { what: system.what }, hint: system.hint };
   }
-  if (scope === 'readonly') return adminOnly('_hatidata_keys.active_keys');
+  if (!authority.scopes.has('key:read')) return needs('key:read', '_hatidata_keys.active_keys');
   // This read runs beside the control store, so not even an admin key may bring a function that does something. Its
   // search path there is pg_catalog alone.
-  const refusal = refuseReferences('readonly', statement, noUserObjects);
+  const refusal = refuseReferences(readonlyAuthority, statement, {
+    catalogue: emptyCatalogue,
+    searched: new Set(),
+  });
   if (!refusal) return undefined;
   const what = refusal.params['function'] ?? refusal.params['relation'] ?? 'a setting';
   const hint = "Only the system catalogues and PostgreSQL's own functions can be used beside it.";
@@ -108,22 +110,36 @@ function refuseSystemUse(
 }
 
 function refuseReferences(
-  scope: Scope,
+  authority: Authority,
   statement: Statement,
-  objects: UserObjects,
+  around: Surroundings,
 ): Refusal | undefined {
   return (
-    first(statement.settings, (change) => refuseSetting(scope, change)) ??
-    first(statement.functions, (ref) => judgeFunction(scope, ref, objects)) ??
-    first(statement.fieldNames, (name) => judgeField(scope, name, objects)) ??
-    first(statement.operators, (ref) => judgeOperator(scope, ref, objects)) ??
-    first(statement.types, (type) => judgeType(scope, type, objects)) ??
-    (scope === 'readonly' ? first(statement.relations, judgeRelation) : undefined)
+    first(statement.settings, (change) => refuseSetting(authority, change)) ??
+    refuseCalls(authority, statement, around) ??
+    first(statement.relations, (ref) => judgeRelation(authority, ref, around.catalogue)) ??
+    first(statement.relations, (ref) =>
+      judgeView(ref, around, (view, inside) => refuseCalls(authority, view, inside)),
+    )
   );
 }
 
-function adminOnly(what: string): Refusal {
-  return { code: 'admin_only', params: { what }, hint: adminHint };
+/** Everything by which a statement runs functions. */
+function refuseCalls(
+  authority: Authority,
+  statement: Statement,
+  around: Surroundings,
+): Refusal | undefined {
+  return (
+    first(statement.functions, (ref) => judgeFunction(authority, ref, around)) ??
+    first(statement.fieldNames, (name) => judgeField(authority, name, around)) ??
+    first(statement.operators, (ref) => judgeOperator(authority, ref, around)) ??
+    first(statement.types, (type) => judgeType(authority, type, around))
+  );
+}
+
+function needs(scope: string, what: string): Refusal {
+  return { code: 'scope_missing', params: { what, scope }, hint: adminHint };
 }
 
 function first<T>(

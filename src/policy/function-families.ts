@@ -1,93 +1,91 @@
+import type { ScopeName } from './authority.ts';
+
 /**
  * PostgreSQL's own functions that do more than compute, by family. The generator leaves them out of the allow-list
  * for readonly keys, whatever their declared volatility says (`query_to_xml` is "stable" and runs any SQL).
  */
 export interface FunctionFamily {
   readonly reason: string;
-  /** `never`: an admin key may not call them either; they reach the engine's machine or its operation. */
-  readonly refusedFor: 'readonly' | 'never';
+  /** An unrestricted key may not call them either; they reach the engine's machine or its operation. */
+  readonly never?: true;
+  /** Keys with this scope may, unless they have limits; without it, unrestricted keys only. */
+  readonly scope?: ScopeName;
   readonly names: RegExp;
 }
 
 export const functionFamilies: readonly FunctionFamily[] = [
   {
     reason: 'reads, writes or lists files of the server',
-    refusedFor: 'never',
+    never: true,
     names:
       /^(pg_read_(binary_)?file|pg_ls_\w+|pg_stat_file|pg_file_\w+|pg_logdir_ls|pg_current_logfile|lo_import|lo_export)$/,
   },
   {
     reason: 'operates the server',
-    refusedFor: 'never',
+    never: true,
     names:
       /^(pg_reload_conf|pg_rotate_logfile\w*|pg_promote|pg_switch_\w+|pg_backup_\w+|pg_start_backup|pg_stop_backup|pg_create_restore_point|pg_wal_replay_\w+|pg_log_\w+|binary_upgrade_\w+|pg_stop_making_pinned_objects|pg_nextoid|pg_config)$/,
   },
   {
     reason: 'reads or moves the write-ahead log: raw rows of every table',
-    refusedFor: 'never',
+    never: true,
     names:
       /^(pg_logical_slot_\w+|pg_(create|drop|copy)_\w*replication_slot|pg_replication_\w+|pg_sync_replication_slots|pg_available_wal_summaries|pg_wal_summary_contents|pg_get_wal_\w+)$/,
   },
   {
     reason: 'runs SQL that hides in a string, a table name or a cursor',
-    refusedFor: 'readonly',
     names:
       /^((query|table|schema|database|cursor)_to_xml\w*|ts_stat|ts_rewrite|dblink\w*|crosstab\w*|connectby|xpath_table)$/,
   },
   {
     reason:
       'converts to a type, or checks a function, that a value names: both may run code of the user',
-    refusedFor: 'readonly',
     names:
       /^(pg_input_(is_valid|error_info)|(domain|array|record|range|multirange)_in|(fmgr_\w+|plpgsql)_validator)$/,
   },
   {
     reason: 'signals another session',
-    refusedFor: 'readonly',
     names: /^(pg_terminate_backend|pg_cancel_backend)$/,
   },
   {
     reason: 'takes locks that outlive the statement',
-    refusedFor: 'readonly',
+    scope: 'query:write',
     names: /^(pg_advisory_(xact_)?lock\w*|pg_try_advisory_\w+)$/,
   },
   {
     reason: 'sends messages',
-    refusedFor: 'readonly',
+    scope: 'query:write',
     names: /^(pg_notify|pg_logical_emit_message)$/,
   },
   {
     reason: 'moves or reads the state of sequences',
-    refusedFor: 'readonly',
+    scope: 'query:write',
     names: /^(nextval|setval|currval|lastval)$/,
   },
-  { reason: 'works on large objects', refusedFor: 'readonly', names: /^(lo_\w+|lowrite|loread)$/ },
+  { reason: 'works on large objects', scope: 'query:write', names: /^(lo_\w+|lowrite|loread)$/ },
   {
     reason: 'writes or resets statistics',
-    refusedFor: 'readonly',
     names:
       /^(pg_restore_\w+_stats|pg_clear_\w+_stats|pg_stat_reset\w*|pg_stat_clear_snapshot|pg_stat_force_next_flush)$/,
   },
-  { reason: 'waits', refusedFor: 'readonly', names: /^pg_sleep\w*$/ },
+  { reason: 'waits', scope: 'query:write', names: /^pg_sleep\w*$/ },
   {
     reason: 'hands a snapshot to other sessions',
-    refusedFor: 'readonly',
+    scope: 'query:write',
     names: /^pg_export_snapshot$/,
   },
   {
     reason: 'assigns a transaction id, which is a write',
-    refusedFor: 'readonly',
+    scope: 'query:write',
     names: /^(txid_current|pg_current_xact_id)$/,
   },
-  { reason: 'changes the outcome of later calls', refusedFor: 'readonly', names: /^setseed$/ },
+  { reason: 'changes the outcome of later calls', scope: 'query:write', names: /^setseed$/ },
   {
     reason: 'shows statements or connection strings of other sessions',
-    refusedFor: 'readonly',
     names: /^pg_stat_get_(activity|backend_activity|wal_receiver|wal_senders|subscription)$/,
   },
   {
     reason: 'maintains indexes or catalogues',
-    refusedFor: 'readonly',
     names:
       /^(brin_(de)?summarize_\w+|gin_clean_pending_list|pg_import_system_collations|pg_extension_config_dump|pg_prewarm)$/,
   },

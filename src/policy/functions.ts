@@ -1,23 +1,14 @@
 import type { FunctionRef } from '../sql/statement.ts';
-import {
-  builtinFields,
-  builtinFunctions,
-  informationSchemaFunctions,
-} from './builtin-functions.ts';
+import { isUnrestricted, nameOf, type Authority } from './authority.ts';
+import { builtinFunctions, informationSchemaFunctions } from './builtin-functions.ts';
+import { named, type Surroundings, type UserFunction } from './catalogue.ts';
 import { functionFamilies } from './function-families.ts';
 import { adminHint, type Refusal } from './refusal.ts';
-import type { Scope } from './scope.ts';
-import type { UserObjects } from './user-objects.ts';
 
 /**
- * Functions, judged by how they are spelt. For readonly keys this is an allow-list of PostgreSQL's own: a function
- * of the user's or of an extension may do anything inside, so none is called.
+ * Functions, judged by what they can resolve to. PostgreSQL's own go by an allow-list; those of extensions and of the
+ * user by `trustOf`, or because the key names them.
  */
-
-const hint = `Only PostgreSQL's own functions without side effects run in the readonly scope. ${adminHint}`;
-const fieldHint =
-  'PostgreSQL calls a function of that name when the value has no such field. ' +
-  'If it is a field, select it by name from a sub-select: (SELECT (value).*).';
 
 /** They convert what is in a document to the types of a row's columns, which nobody names. */
 const populatesRows = /^jsonb?_populate_record/;
@@ -29,37 +20,69 @@ const shadowedHint =
   'Write pg_catalog.name for its own.';
 
 export function judgeFunction(
-  scope: Scope,
+  authority: Authority,
   ref: FunctionRef,
-  objects: UserObjects,
+  { catalogue, searched }: Surroundings,
 ): Refusal | undefined {
-  const { schema, name, notation } = ref;
-  if (isNeverCallable(ref)) return { code: 'never_allowed', params: { verb: `function ${name}` } };
-  if (scope === 'admin') return undefined;
+  const { schema, name } = ref;
+  if ((schema === undefined || schema === 'pg_catalog') && isNeverCallableName(name))
+    return { code: 'never_allowed', params: { verb: `function ${name}` } };
+  if (isUnrestricted(authority)) return undefined;
   const spelt = schema === undefined ? name : `${schema}.${name}`;
-  const refusal = { code: 'function_not_allowed', params: { function: spelt } } as const;
-  if (!isReviewed(ref)) return { ...refusal, hint: notation === 'field' ? fieldHint : hint };
-  if (populatesRows.test(name) && objects.types.size > 0) return { ...refusal, hint: rowHint };
-  // A better match for the arguments' types wins over PostgreSQL's own, whatever the search path: lower(varchar).
-  // `name('x')` converts to a type of that name when no function fits. Fields are judged in `fields.ts`.
-  const shadowed = objects.functions.has(name) || objects.types.has(name);
-  const isSearched = schema === undefined && notation === 'call';
-  return isSearched && shadowed ? { ...refusal, hint: shadowedHint } : undefined;
+  const refuse = (hint: string): Refusal => refusedFunction(authority, spelt, hint);
+  if (schema === 'information_schema')
+    return informationSchemaFunctions.has(name) ? undefined : refuse(builtinHint(name));
+  const candidates = named(catalogue.functions, ref, searched);
+  const isBuiltin =
+    (schema === undefined || schema === 'pg_catalog') && isCallableBuiltin(authority, name);
+  const barrier = candidates.find((each) => !isCallable(authority, each));
+  if (barrier) return refuse(isBuiltin && schema === undefined ? shadowedHint : userHint(barrier));
+  // It may as well be one of PostgreSQL's own that nobody may call.
+  const isRefusedBuiltin =
+    !isBuiltin && (schema ?? 'pg_catalog') === 'pg_catalog' && catalogue.builtinNames.has(name);
+  if (isRefusedBuiltin || (!isBuiltin && candidates.length === 0)) return refuse(builtinHint(name));
+  if (populatesRows.test(name) && catalogue.types.size > 0) return refuse(rowHint);
+  // `name('x')` converts to a type of that name when no function fits.
+  if (named(catalogue.types, ref, searched).length > 0) return refuse(shadowedHint);
+  return undefined;
 }
 
-/** Only computes or tells something, as far as its name says. */
-function isReviewed({ schema, name, notation }: FunctionRef): boolean {
-  if (schema === 'information_schema') return informationSchemaFunctions.has(name);
-  if (schema !== undefined && schema !== 'pg_catalog') return false;
-  return builtinFunctions.has(name) || (notation === 'field' && builtinFields.has(name));
+export function refusedFunction(authority: Authority, spelt: string, hint: string): Refusal {
+  return {
+    code: 'function_not_allowed',
+    params: { who: nameOf(authority), function: spelt },
+    hint,
+  };
 }
 
-function isNeverCallable({ schema, name }: FunctionRef): boolean {
-  return (schema === undefined || schema === 'pg_catalog') && isNeverCallableName(name);
+/** A function of an extension or of the user's. */
+export function isCallable(authority: Authority, { path, trust }: UserFunction): boolean {
+  if (trust === 'reviewed' || authority.functions.has(path)) return true;
+  // What it reads inside is beyond the limits of a key.
+  return trust === 'owners' && authority.limits === undefined && authority.scopes.has('query:read');
+}
+
+function isCallableBuiltin(authority: Authority, name: string): boolean {
+  if (builtinFunctions.has(name)) return true;
+  if (authority.limits !== undefined) return false;
+  const family = functionFamilies.find((each) => each.names.test(name));
+  return family?.scope !== undefined && authority.scopes.has(family.scope);
+}
+
+function builtinHint(name: string): string {
+  const family = functionFamilies.find((each) => each.names.test(name));
+  if (family === undefined)
+    return `Only functions that are known to compute and change nothing can be called. ${adminHint}`;
+  return `It ${family.reason}. ${adminHint}`;
+}
+
+export function userHint({ path }: UserFunction): string {
+  return (
+    `Functions of the database can be called when its owner made them, IMMUTABLE or STABLE and not SECURITY DEFINER; ` +
+    `others, and for a key with limits all, when the key names them: functions ["${path}"].`
+  );
 }
 
 export function isNeverCallableName(name: string): boolean {
-  return functionFamilies.some(
-    (family) => family.refusedFor === 'never' && family.names.test(name),
-  );
+  return functionFamilies.some((family) => family.never === true && family.names.test(name));
 }

@@ -1,37 +1,28 @@
 import type { OperatorRef } from '../sql/statement.ts';
+import { isUnrestricted, type Authority } from './authority.ts';
 import { builtinOperators } from './builtin-functions.ts';
+import { named, type Surroundings } from './catalogue.ts';
+import { isCallable, refusedFunction, userHint } from './functions.ts';
 import { adminHint, type Refusal } from './refusal.ts';
-import type { Scope } from './scope.ts';
-import type { UserObjects } from './user-objects.ts';
 
-/** Of pgvector, pg_trgm and hstore: they compare or compute, and analytics on those types needs them. */
-const reviewedExtensionOperators: ReadonlySet<string> = new Set([
-  ...['<=>', '<#>', '<+>', '<~>', '<%>'],
-  ...['%', '<%', '%>', '<<%', '%>>', '<->>', '<<->', '<<<->', '<->>>'],
-]);
-
-const hint = `Only PostgreSQL's own operators, and those of reviewed extensions, run in the readonly scope. ${adminHint}`;
 const shadowedHint =
   'The database has an operator of its own by this name, and PostgreSQL may prefer it. ' +
   'Write OPERATOR(pg_catalog.…) for its own.';
 
-/** An operator runs a function: one of another schema or of an unknown name may run anything. */
+/** An operator runs a function; what it can mean is judged like a call. */
 export function judgeOperator(
-  scope: Scope,
-  { schema, name }: OperatorRef,
-  objects: UserObjects,
+  authority: Authority,
+  ref: OperatorRef,
+  { catalogue, searched }: Surroundings,
 ): Refusal | undefined {
-  if (scope === 'admin') return undefined;
-  const spelt = schema === undefined ? name : `${schema}.${name}`;
-  const refusal = {
-    code: 'function_not_allowed',
-    params: { function: `operator ${spelt}` },
-  } as const;
-  const isBuiltin = builtinOperators.has(name);
-  const isKnown = isBuiltin || reviewedExtensionOperators.has(name);
-  if (!isKnown || (schema !== undefined && schema !== 'pg_catalog')) return { ...refusal, hint };
-  // Only a search for the name can meet one of the user's: with a better match for the operands' types it wins.
-  if (schema === undefined && objects.operators.has(name))
-    return { ...refusal, hint: isBuiltin ? shadowedHint : hint };
-  return undefined;
+  if (isUnrestricted(authority)) return undefined;
+  const { schema, name } = ref;
+  const spelt = `operator ${schema === undefined ? name : `${schema}.${name}`}`;
+  const isBuiltin = (schema === undefined || schema === 'pg_catalog') && builtinOperators.has(name);
+  const candidates = named(catalogue.operators, ref, searched);
+  const barrier = candidates.find(({ runs }) => runs !== undefined && !isCallable(authority, runs));
+  if (barrier?.runs)
+    return refusedFunction(authority, spelt, isBuiltin ? shadowedHint : userHint(barrier.runs));
+  if (isBuiltin || candidates.length > 0) return undefined;
+  return refusedFunction(authority, spelt, `No operator of that name is known. ${adminHint}`);
 }

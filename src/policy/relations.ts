@@ -1,20 +1,16 @@
 import type { RelationRef } from '../sql/statement.ts';
+import { isUnrestricted, nameOf, type Authority, type Limits } from './authority.ts';
+import type { Catalogue } from './catalogue.ts';
 import { adminHint, type Refusal } from './refusal.ts';
 
 /**
- * System relations that a readonly key may not read, by name and whatever their schema (extensions put theirs where
+ * System relations that only unrestricted keys read, by name and whatever their schema (extensions put theirs where
  * they like). The engine's reader role is refused most of them as well; this list does not rely on it.
  */
 const refused: ReadonlyMap<string, string> = new Map([
   ...because('it holds passwords or connection strings', [
-    ...[
-      'pg_authid',
-      'pg_shadow',
-      'pg_user_mapping',
-      'pg_user_mappings',
-      'user_mapping_options',
-      '_pg_user_mappings',
-    ],
+    ...['pg_authid', 'pg_shadow', 'pg_user_mapping', 'pg_user_mappings'],
+    ...['user_mapping_options', '_pg_user_mappings'],
     ...['pg_subscription', 'pg_stat_wal_receiver', 'pg_stat_subscription'],
   ]),
   ...because("it shows the server's configuration files", [
@@ -28,19 +24,77 @@ const refused: ReadonlyMap<string, string> = new Map([
   ]),
 ]);
 
+/** They show common values of columns, of every table that the engine's role may read. */
+const statistics: ReadonlySet<string> = new Set(['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs']);
+
 const refusedSchemas: ReadonlyMap<string, string> = new Map([
   ['pg_toast', 'it holds raw values of other relations'],
 ]);
 
-export function judgeRelation({ schema, name }: RelationRef): Refusal | undefined {
+export function judgeRelation(
+  authority: Authority,
+  ref: RelationRef,
+  catalogue: Catalogue,
+): Refusal | undefined {
+  if (isUnrestricted(authority)) return undefined;
+  const { schema, name } = ref;
   const reason = refused.get(name) ?? refusedSchemas.get(schema ?? '');
-  if (reason === undefined) return undefined;
-  const relation = schema === undefined ? name : `${schema}.${name}`;
-  return {
-    code: 'relation_not_allowed',
-    params: { relation },
-    hint: `${reason[0]?.toUpperCase()}${reason.slice(1)}. ${adminHint}`,
-  };
+  if (reason !== undefined) return refusal(authority, ref, `${capitalized(reason)}. ${adminHint}`);
+  const { limits } = authority;
+  const readsEverything = limits === undefined && authority.scopes.has('query:read');
+  if (!readsEverything && statistics.has(name))
+    return refusal(authority, ref, `It shows values of other relations. ${adminHint}`);
+  if (limits === undefined || isSystemRelation(ref, catalogue) || isWithin(limits, ref, catalogue))
+    return undefined;
+  const hint = `It is limited to ${describeLimits(limits)}.`;
+  return { code: 'relation_beyond_limits', params: { relation: spelled(ref) }, hint };
+}
+
+/** One of PostgreSQL's own; a name without a schema is looked up there first. */
+export function isSystemRelation({ schema, name }: RelationRef, catalogue: Catalogue): boolean {
+  if (schema !== undefined) return schema === 'pg_catalog' || schema === 'information_schema';
+  return name.startsWith('pg_') && !catalogue.relations.has(name);
+}
+
+/** The schemas that the search path of a key with limits may hold; see `settings.ts`. */
+export function searchableSchemas({ schemas, tables }: Limits): readonly string[] {
+  return schemas.size > 0 ? [...schemas] : [...tables.keys()];
+}
+
+/** A name without a schema can mean any relation of that name in a searchable one: it must be open in each. */
+function isWithin(limits: Limits, { schema, name }: RelationRef, catalogue: Catalogue): boolean {
+  const isNamed = (each: string): boolean => limits.tables.get(each)?.has(name) === true;
+  if (schema !== undefined) return limits.schemas.has(schema) || isNamed(schema);
+  if (limits.schemas.size > 0) return true;
+  const known = catalogue.relations.get(name) ?? [];
+  const searchable = searchableSchemas(limits);
+  return (
+    searchable.some(isNamed) &&
+    known.every((each) => !searchable.includes(each.schema) || isNamed(each.schema))
+  );
+}
+
+export function describeLimits({ schemas, tables }: Limits): string {
+  const named = [...tables].flatMap(([schema, names]) =>
+    [...names].map((name) => `${schema}.${name}`),
+  );
+  return [
+    ...(schemas.size > 0 ? [`the schemas ${[...schemas].join(', ')}`] : []),
+    ...(named.length > 0 ? [`the tables ${named.join(', ')}`] : []),
+  ].join(' and ');
+}
+
+function refusal(authority: Authority, ref: RelationRef, hint: string): Refusal {
+  const params = { who: nameOf(authority), relation: spelled(ref) };
+  return { code: 'relation_not_allowed', params, hint };
+}
+
+function spelled({ schema, name }: RelationRef): string {
+  return schema === undefined ? name : `${schema}.${name}`;
+}
+
+function capitalized(text: string): string {
+  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 }
 
 function because(reason: string, names: readonly string[]): [string, string][] {

@@ -1,7 +1,8 @@
 import type { HatiError } from '../errors.ts';
 import type { SettingChange } from '../sql/statement.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
-import type { Scope } from './scope.ts';
+import { isUnrestricted, mayChange, type Authority } from './authority.ts';
+import { searchableSchemas } from './relations.ts';
 import {
   any,
   duration,
@@ -160,12 +161,20 @@ const readonlySettings: ReadonlyMap<string, ValueRule> = new Map<string, ValueRu
   ['max_parallel_workers_per_gather', integer(0, 8)],
 ]);
 
-export function judgeSetting(scope: Scope, change: SettingChange): HatiError | undefined {
-  const refusal = refuseSetting(scope, change);
+/** What a key that changes data may set besides: its transactions are its own affair. */
+const writerSettings: ReadonlyMap<string, ValueRule> = new Map<string, ValueRule>([
+  ...readonlySettings,
+  ['default_transaction_read_only', any],
+  ['transaction_read_only', any],
+  ['maintenance_work_mem', memory(1, '1GB')],
+]);
+
+export function judgeSetting(authority: Authority, change: SettingChange): HatiError | undefined {
+  const refusal = refuseSetting(authority, change);
   return refusal && refusalError(refusal);
 }
 
-export function refuseSetting(scope: Scope, change: SettingChange): Refusal | undefined {
+export function refuseSetting(authority: Authority, change: SettingChange): Refusal | undefined {
   if (change.operation === 'show') return undefined;
   const { name, values } = change;
   if (name === undefined) return fixed('with a computed name', 'Give the name as a constant.');
@@ -175,30 +184,49 @@ export function refuseSetting(scope: Scope, change: SettingChange): Refusal | un
       `Use SET ${name} = 'value' as a statement of its own; it is kept by HatiData, not by the engine.`,
     );
   }
-  const rule = ruleFor(scope, name);
+  const rule = ruleFor(authority, name);
   if (rule === 'free') return undefined;
   if (rule === never) return fixed(name);
   if (rule === undefined) return fixed(name, adminHint);
   if (values === undefined)
     return wrongValue(name, 'a computed value', 'Give the value as a constant.');
-  return rule(values) ? undefined : refusedValue(scope, name, values);
+  if (!rule(values)) return refusedValue(authority, name, values);
+  return name === 'search_path' ? refuseSearchPath(authority, values) : undefined;
 }
 
 /** `free` may even be computed; `undefined` is refused because nobody listed it. */
-function ruleFor(scope: Scope, name: string): ValueRule | 'free' | undefined {
+function ruleFor(authority: Authority, name: string): ValueRule | 'free' | undefined {
   const protectedRule = protectedSettings.get(name);
   if (protectedRule) return protectedRule;
-  if (scope === 'admin') return 'free';
+  if (isUnrestricted(authority)) return 'free';
   // Names with a dot are the application's own variables. A computed value in one would carry data past every later
   // rule, so even these must be constants.
-  return name.includes('.') ? any : readonlySettings.get(name);
+  if (name.includes('.')) return any;
+  return (mayChange(authority) ? writerSettings : readonlySettings).get(name);
 }
 
-function refusedValue(scope: Scope, name: string, values: readonly string[]): Refusal {
+/**
+ * A name without a schema must lie within the limits of the key, so its path holds only schemas that are. The same value
+ * is one name in SET and a list in set_config; what would be two things there is refused.
+ */
+function refuseSearchPath({ limits }: Authority, values: readonly string[]): Refusal | undefined {
+  if (limits === undefined) return undefined;
+  const open = new Set(['', 'pg_catalog', ...searchableSchemas(limits)]);
+  const barred = values.find((value) => !open.has(value) || !open.has(value.toLowerCase()));
+  if (barred === undefined) return undefined;
+  const hint = `The key is limited: its search path may hold ${searchableSchemas(limits).join(', ')}.`;
+  return wrongValue('search_path', barred.slice(0, 64), hint);
+}
+
+function refusedValue(authority: Authority, name: string, values: readonly string[]): Refusal {
   const value = values.join(', ').slice(0, 64);
   if (name === 'client_encoding') return { code: 'client_encoding_fixed', params: { value } };
-  const isLimit = scope === 'readonly' && !protectedSettings.has(name);
-  return wrongValue(name, value === '' ? 'an empty value' : value, isLimit ? adminHint : undefined);
+  const isCeiling = !isUnrestricted(authority) && !protectedSettings.has(name);
+  return wrongValue(
+    name,
+    value === '' ? 'an empty value' : value,
+    isCeiling ? adminHint : undefined,
+  );
 }
 
 function wrongValue(setting: string, value: string, hint?: string): Refusal {

@@ -1,26 +1,31 @@
 import type { HatiError } from '../errors.ts';
+import type { TypeRef } from '../sql/statement.ts';
+import { isUnrestricted, nameOf, type Authority } from './authority.ts';
+import { named, type Catalogue, type Surroundings } from './catalogue.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
-import type { Scope } from './scope.ts';
-import type { UserObjects } from './user-objects.ts';
 
 /** A domain checks what is converted to it, and a cast or an input function may be the user's: each may run anything. */
-export function judgeType(scope: Scope, type: string, objects: UserObjects): Refusal | undefined {
-  if (scope === 'admin' || !objects.types.has(type)) return undefined;
-  return { code: 'type_not_allowed', params: { type }, hint: adminHint };
+export function judgeType(
+  authority: Authority,
+  ref: TypeRef,
+  { catalogue, searched }: Surroundings,
+): Refusal | undefined {
+  if (isUnrestricted(authority)) return undefined;
+  if (named(catalogue.types, ref, searched).length === 0) return undefined;
+  return refused(authority, ref.name);
 }
 
 /** The same for the types that a client declares for its parameters: Bind converts to them. */
 export function authorizeParameterTypes(
-  scope: Scope,
+  authority: Authority,
   oids: readonly number[],
-  objects: UserObjects,
+  catalogue: Catalogue,
 ): HatiError | undefined {
-  if (scope === 'admin') return undefined;
-  const oid = oids.find((each) => objects.typeOids.has(each));
-  if (oid === undefined) return undefined;
-  return refusalError({
-    code: 'type_not_allowed',
-    params: { type: `with OID ${oid}` },
-    hint: adminHint,
-  });
+  if (isUnrestricted(authority)) return undefined;
+  const oid = oids.find((each) => catalogue.typeOids.has(each));
+  return oid === undefined ? undefined : refusalError(refused(authority, `with OID ${oid}`));
+}
+
+function refused(authority: Authority, type: string): Refusal {
+  return { code: 'type_not_allowed', params: { who: nameOf(authority), type }, hint: adminHint };
 }

@@ -1,4 +1,5 @@
 import { HatiError } from '../errors.ts';
+import { adminAuthority } from '../policy/authority.ts';
 import type { KeyDirectory, LoginSink, Principal } from '../ports.ts';
 
 /**
@@ -48,7 +49,7 @@ function recognise(
     return Promise.resolve({
       kind: 'localAdministrator',
       agent: claimedAgent ?? localAdministrator,
-      scope: 'admin',
+      authority: adminAuthority,
     });
   }
   return keys.verify(password, peer.address);

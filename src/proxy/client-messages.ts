@@ -9,12 +9,21 @@ import {
   decodeQuery,
 } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import { flush, parse, query, refusedMessage, refusedQuery } from '../wire/frontend-messages.ts';
+import {
+  flush,
+  parse,
+  query,
+  refusedMessage,
+  refusedParse,
+  refusedQuery,
+} from '../wire/frontend-messages.ts';
 import { Frontend, type TransactionStatus } from '../wire/protocol.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
-import type { Expected, ResponseQueue } from './response-queue.ts';
+import { PreparedStatements } from './prepared-statements.ts';
+import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
+import type { SearchedSchemas } from './searched-schemas.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** What the session lets its messages do. The session alone holds the sockets. */
@@ -35,6 +44,7 @@ export interface ClientMessagesParts {
   readonly owed: ResponseQueue;
   readonly log: SessionLog;
   readonly principal: Principal;
+  readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
   readonly ownAnswers: OwnAnswerParts;
 }
@@ -52,12 +62,18 @@ export class ClientMessages {
   private readonly outlets: Outlets;
   private readonly owed: ResponseQueue;
   private readonly own: OwnObjects;
+  private readonly prepared: PreparedStatements;
 
   constructor(parts: ClientMessagesParts) {
     this.parts = parts;
     this.outlets = parts.outlets;
     this.owed = parts.owed;
     this.own = new OwnObjects(parts.ownAnswers);
+    this.prepared = new PreparedStatements({
+      authority: parts.principal.authority,
+      catalogue: parts.pipeline.catalogue,
+      searched: parts.searched,
+    });
   }
 
   /** Portals end with the transaction. */
@@ -113,7 +129,7 @@ export class ClientMessages {
     }
   }
 
-  private forward(raw: Buffer, expected: Extract<Expected, string>): void {
+  private forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
     this.owed.push(expected);
     this.outlets.toEngine(raw);
   }
@@ -125,9 +141,11 @@ export class ClientMessages {
   ): Promise<void> | undefined {
     // What the engine will skip is not judged, and not answered.
     if (this.owed.isSkipping) return undefined;
-    const decision = decide(statement, this.parts.principal, this.parts.pipeline);
-    if (decision instanceof Promise) return decision.then(then);
-    return then(decision);
+    const { principal, pipeline, searched } = this.parts;
+    const decision = decide({ ...statement, principal, searched, parts: pipeline });
+    if (decision instanceof Promise)
+      return decision.then((made) => then(this.prepared.onDecision(made)));
+    return then(this.prepared.onDecision(decision));
   }
 
   // Simple protocol.
@@ -193,17 +211,21 @@ export class ClientMessages {
           if (decision.endsPrepared) this.own.clear();
           if (!this.own.isEmpty) {
             const refusal = attempt(() => this.own.yieldStatement(message.name));
-            if (refusal !== undefined) return this.refuse(refusal);
+            if (refusal !== undefined) return this.refuseParse(message.name, refusal);
           }
+          const settle = this.prepared.parsed(message.name, {
+            classified: decision.classified,
+            parameterTypes,
+          });
           const rewritten = decision.text;
-          this.forward(
-            rewritten === undefined ? raw : parse({ ...message, text: rewritten }),
-            'parse',
-          );
+          this.forward(rewritten === undefined ? raw : parse({ ...message, text: rewritten }), {
+            of: 'parse',
+            settle,
+          });
           return undefined;
         }
         case 'refuse':
-          return this.refuse(decision.error);
+          return this.refuseParse(message.name, decision.error);
         case 'answer': {
           const [statement, ...more] = decision.statements;
           if (statement === undefined || more.length > 0) {
@@ -220,10 +242,11 @@ export class ClientMessages {
   }
 
   private takeBind(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
+    if (!this.own.isEmpty || this.prepared.areJudged) {
       const names = decodeBindNames(body);
       if (this.own.hasStatement(names.statement)) return this.answer(() => this.own.bind(body));
-      const refusal = attempt(() => this.own.yieldPortal(names.portal));
+      const refusal =
+        attempt(() => this.own.yieldPortal(names.portal)) ?? this.prepared.recheck(names.statement);
       if (refusal !== undefined) return this.refuse(refusal);
     }
     this.forward(raw, 'bind');
@@ -251,12 +274,28 @@ export class ClientMessages {
   }
 
   private takeClose(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
-      const name = decodeObjectName(body, 'Close');
-      // Closing is allowed in a failed transaction, too.
-      if (this.own.has(name)) return this.answer(() => this.own.close(name), 'always');
+    if (this.own.isEmpty && !this.prepared.areJudged) {
+      this.forward(raw, 'close');
+      return undefined;
     }
-    this.forward(raw, 'close');
+    const name = decodeObjectName(body, 'Close');
+    // Closing is allowed in a failed transaction, too.
+    if (this.own.has(name)) return this.answer(() => this.own.close(name), 'always');
+    if (name.kind === 'statement')
+      this.forward(raw, { of: 'close', settle: this.prepared.closed(name.name) });
+    else this.forward(raw, 'close');
+    return undefined;
+  }
+
+  /**
+   * The stand-in for a Parse is one, too: PostgreSQL lets go of the unnamed statement before it reads the text that was to
+   * replace it.
+   */
+  private refuseParse(name: string, error: HatiError): undefined {
+    if (name === '') attempt(() => this.own.yieldStatement(name));
+    this.parts.log.refused(error);
+    this.owed.push({ of: 'message', response: errorResponse(error) });
+    this.outlets.toEngine(refusedParse(name));
     return undefined;
   }
 

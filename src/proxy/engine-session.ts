@@ -1,7 +1,10 @@
 import type { HatiError } from '../errors.ts';
 import type { UpstreamSession } from '../engine/upstream.ts';
+import { mayChange, type Limits } from '../policy/authority.ts';
+import { searchableSchemas } from '../policy/relations.ts';
 import { judgeSetting } from '../policy/settings.ts';
 import type { Principal } from '../ports.ts';
+import { quoteIdentifier } from '../sql/quote.ts';
 import { redactSecrets } from '../shared/redact.ts';
 
 /** NAMEDATALEN - 1: what PostgreSQL keeps of an application name. */
@@ -24,6 +27,10 @@ const readonlyDefaults = [
   ['idle_in_transaction_session_timeout', '600000'],
 ] as const;
 
+function limitedPath(limits: Limits): readonly [string, string] {
+  return ['search_path', searchableSchemas(limits).map(quoteIdentifier).join(', ')];
+}
+
 export interface ClientSettings {
   readonly applicationName: string | undefined;
   /** Settings of the startup packet and its `options`, names lower case. */
@@ -35,8 +42,10 @@ export function engineSession(
   principal: Principal,
   client: ClientSettings,
 ): UpstreamSession | HatiError {
+  const { authority } = principal;
+  const isReader = !mayChange(authority);
   for (const [name, value] of client.settings) {
-    const refusal = judgeSetting(principal.scope, {
+    const refusal = judgeSetting(authority, {
       operation: 'set',
       name,
       values: [value],
@@ -49,14 +58,13 @@ export function engineSession(
     applicationName: engineApplicationName(principal.agent, client.applicationName),
     // Ours come last and win. RESET and DISCARD return to them.
     settings: [
-      ...(principal.scope === 'readonly' ? readonlyDefaults : []),
+      ...(isReader ? readonlyDefaults : []),
+      ...(authority.limits === undefined ? [] : [limitedPath(authority.limits)]),
       ...client.settings.filter(([name]) => name !== 'client_encoding'),
       ['standard_conforming_strings', 'on'],
-      ...(principal.scope === 'readonly'
-        ? ([['default_transaction_read_only', 'on']] as const)
-        : []),
+      ...(isReader ? ([['default_transaction_read_only', 'on']] as const) : []),
       ['hatidata.agent_id', principal.agent],
-      ['hatidata.scope', principal.scope],
+      ['hatidata.scope', authority.scope],
     ],
   };
 }

@@ -2,9 +2,10 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { SecureContext } from 'node:tls';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { EngineRole } from '../engine/roles.ts';
 import { openUpstream } from '../engine/upstream.ts';
 import { HatiError } from '../errors.ts';
-import type { Scope } from '../policy/scope.ts';
+import { mayChange } from '../policy/authority.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
   authenticationOk,
@@ -20,14 +21,15 @@ import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
+import { SearchedSchemas } from './searched-schemas.ts';
 import { Session } from './session.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
 export interface ListenerParts {
-  /** How to log in to the engine for a scope. */
-  readonly engine: (scope: Scope) => pg.ClientConfig;
-  /** Ends a backend of that login. */
-  readonly terminate: (scope: Scope, processId: number) => Promise<void>;
+  /** How to log in to the engine. */
+  readonly engine: (role: EngineRole) => pg.ClientConfig;
+  /** Ends a backend of that role. */
+  readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
   readonly authentication: AuthenticationParts;
   readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
@@ -163,7 +165,8 @@ export class Listener {
     const { parts } = this;
     const wanted = engineSession(principal, startup);
     if (wanted instanceof HatiError) throw wanted;
-    const upstream = await openUpstream(parts.engine(principal.scope), wanted);
+    const role = mayChange(principal.authority) ? 'writer' : 'reader';
+    const upstream = await openUpstream(parts.engine(role), wanted);
     const { socket } = startup;
     const cancelKey = this.sessions.newCancelKey(startup.cancelSecretBytes);
     const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
@@ -180,8 +183,9 @@ export class Listener {
       client: socket,
       early: startup.reader.rest,
       upstream,
-      terminate: (processId) => parts.terminate(principal.scope, processId),
+      terminate: (processId) => parts.terminate(role, processId),
       principal,
+      searched: new SearchedSchemas(wanted.settings),
       pipeline: parts.pipeline,
       own: {
         keys: parts.keyFunctions,
@@ -207,7 +211,7 @@ export class Listener {
       ]),
     );
     session.start();
-    log.debug({ scope: principal.scope }, 'session began');
+    log.debug({ scope: principal.authority.scope }, 'session began');
     return session;
   }
 

@@ -1,8 +1,9 @@
 import type { HatiError } from '../errors.ts';
-import type { UserObjects } from '../policy/user-objects.ts';
+import type { Catalogue } from '../policy/catalogue.ts';
 import type { KeyDirectory, Principal } from '../ports.ts';
 import type { StatementReader } from '../sql/reader.ts';
-import type { ClassifiedText, Statement } from '../sql/statement.ts';
+import { ddlVerb, type ClassifiedText, type Statement } from '../sql/statement.ts';
+import type { SearchedSchemas } from './searched-schemas.ts';
 import { admit } from './steps/admit.ts';
 import { authorizeStep } from './steps/authorize.ts';
 import { identify } from './steps/identify.ts';
@@ -19,7 +20,7 @@ export const pipeline: readonly Step[] = [
   admit, // is the key still alive?                          28P01
   read, // parse and classify, every statement to the bottom  42601, 54001, 22021
   identify, // keep the agent's name on what the engine shows
-  authorizeStep, // may this scope do all of it?             42501
+  authorizeStep, // may this key do all of it?               42501
   route, // the engine's to run, or ours to answer           0A000
 ];
 
@@ -34,6 +35,7 @@ export type Decision =
       readonly text: string | undefined;
       /** It ends all prepared statements of the session: DISCARD ALL, DEALLOCATE ALL. */
       readonly endsPrepared: boolean;
+      readonly classified: ClassifiedText;
     }
   | { readonly action: 'refuse'; readonly error: HatiError }
   /** Ours to answer: every statement of the text has `system` set. */
@@ -45,6 +47,8 @@ export interface StatementRequest {
   /** OIDs that Parse declares for its parameters. */
   readonly parameterTypes: readonly number[];
   readonly principal: Principal;
+  /** Where the session looks names up. */
+  readonly searched: SearchedSchemas;
   readonly parts: PipelineParts;
   /** Set by `read`. */
   classified: ClassifiedText | undefined;
@@ -56,22 +60,21 @@ export interface PipelineParts {
   readonly keys: Pick<KeyDirectory, 'isCurrent'>;
   readonly reader: Pick<StatementReader, 'read'>;
   /** What the database has beside PostgreSQL's own. */
-  readonly userObjects: () => UserObjects;
+  readonly catalogue: () => Catalogue;
+  /** Resolves when `catalogue()` is as new as this call. */
+  readonly freshenCatalogue: () => Promise<void>;
   /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */
   readonly steps: readonly Step[];
+  /** Called when a statement is on its way that defines something. */
+  readonly onDefinition: () => void;
 }
 
 /** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */
 export function decide(
-  { text, parameterTypes }: Pick<StatementRequest, 'text' | 'parameterTypes'>,
-  principal: Principal,
-  parts: PipelineParts,
+  asked: Pick<StatementRequest, 'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts'>,
 ): Decision | Promise<Decision> {
   const request: StatementRequest = {
-    text,
-    parameterTypes,
-    principal,
-    parts,
+    ...asked,
     classified: undefined,
     replacement: undefined,
   };
@@ -87,11 +90,21 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
     }
     if (result !== undefined) return result;
   }
+  const { classified } = request;
+  if (classified === undefined) throw new Error('a pipeline without read');
+  const { statements } = classified;
+  if (statements.some(defines)) request.parts.onDefinition();
   return {
     action: 'forward',
     text: request.replacement,
-    endsPrepared: request.classified?.statements.some(endsPrepared) ?? false,
+    endsPrepared: statements.some(endsPrepared),
+    classified,
   };
+}
+
+/** Code that nobody can read may define as well. */
+function defines({ acts }: Statement): boolean {
+  return acts.some((act) => act.verb === ddlVerb || act.class === 'routine');
 }
 
 function endsPrepared({ node, text }: Statement): boolean {

@@ -9,15 +9,19 @@ import { Backend } from '../wire/protocol.ts';
  * Source: https://www.postgresql.org/docs/18/protocol-flow.html
  */
 export type Expected =
-  | 'parse'
-  | 'bind'
-  | 'describe'
-  | 'execute'
-  | 'close'
-  | 'sync'
-  | 'query'
+  | Kind
+  /** The same, for who wants to know what became of it. */
+  | Settled
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
+
+type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
+
+export interface Settled {
+  readonly of: 'parse' | 'close';
+  /** Called once, with whether the engine did it. */
+  readonly settle: (done: boolean) => void;
+}
 
 export interface Refusal {
   readonly of: 'message' | 'query';
@@ -25,7 +29,7 @@ export interface Refusal {
 }
 
 /** Which entry an answer completes. RowDescription and NoData complete a Describe only. */
-const completes: ReadonlyMap<number, Expected> = new Map<number, Expected>([
+const completes: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [Backend.ParseComplete, 'parse'],
   [Backend.BindComplete, 'bind'],
   [Backend.CloseComplete, 'close'],
@@ -63,6 +67,7 @@ export class ResponseQueue {
       if (this.inCopyIn) return;
       this.skipping = false;
     } else if (this.skipping) {
+      settle(expected, false);
       return;
     }
     this.unsynced = expected !== 'sync' && !isQuery(expected);
@@ -79,8 +84,11 @@ export class ResponseQueue {
       this.enterCopyIn();
       return;
     }
-    if (completes.get(type) !== undefined && completes.get(type) === this.entries[0]) {
+    const completed = completes.get(type);
+    const head = this.entries[0];
+    if (completed !== undefined && head !== undefined && completed === kindOf(head)) {
       this.inCopyIn = false;
+      settle(head, true);
       this.shift();
     }
   }
@@ -91,12 +99,14 @@ export class ResponseQueue {
     this.inCopyIn = false;
     if (head === undefined || head === 'sync') return undefined;
     // ReadyForQuery follows by itself.
-    if (isQuery(head)) return typeof head === 'object' ? head.response : undefined;
+    if (isQuery(head)) return responseOf(head);
     const sync = this.entries.indexOf('sync');
     this.skipping = sync < 0;
+    for (const discarded of sync < 0 ? this.entries : this.entries.slice(0, sync))
+      settle(discarded, false);
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
     this.wake();
-    return typeof head === 'object' ? head.response : undefined;
+    return responseOf(head);
   }
 
   onReady(): void {
@@ -136,6 +146,18 @@ export class ResponseQueue {
   }
 }
 
+function kindOf(expected: Expected): Kind | Refusal['of'] {
+  return typeof expected === 'object' ? expected.of : expected;
+}
+
 function isQuery(expected: Expected): boolean {
-  return expected === 'query' || (typeof expected === 'object' && expected.of === 'query');
+  return kindOf(expected) === 'query';
+}
+
+function responseOf(expected: Expected): Buffer | undefined {
+  return typeof expected === 'object' && 'response' in expected ? expected.response : undefined;
+}
+
+function settle(expected: Expected, done: boolean): void {
+  if (typeof expected === 'object' && 'settle' in expected) expected.settle(done);
 }

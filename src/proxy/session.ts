@@ -14,6 +14,7 @@ import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { ResponseQueue } from './response-queue.ts';
+import type { SearchedSchemas } from './searched-schemas.ts';
 import { SessionLog } from './session-log.ts';
 import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
 
@@ -30,6 +31,7 @@ export interface SessionParts {
   /** Ends the backend of `upstream`, whatever it is doing and whatever it has been sent. */
   readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
+  readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
@@ -85,6 +87,7 @@ export class Session implements LiveSession {
       owed: this.owed,
       log: this.log,
       principal: parts.principal,
+      searched: parts.searched,
       pipeline: parts.pipeline,
       ownAnswers: parts.own,
     });

@@ -1,8 +1,8 @@
 import type { Node, RawStmt } from '@pgsql/types';
 import { Findings } from './findings.ts';
 import { Source } from './source.ts';
-import type { Statement } from './statement.ts';
-import { isTemporarySchema } from './statement-rules.ts';
+import { ddlVerb, type Statement } from './statement.ts';
+import { isTemporarySchema } from './definition-rules.ts';
 import { systemCallsOfText, type WalkedStatement } from './system-call.ts';
 import { walk } from './walk.ts';
 
@@ -12,8 +12,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
   const walked = parsed.map((raw) => walkStatement(raw));
   const systemCalls = systemCallsOfText(walked);
   return walked.map(({ node, findings }, index): Statement => {
-    const { acts, relations, functions, operators, fieldNames, types, settings, effects } =
-      findings;
+    const { acts, relations, functions, operators, fieldNames, types, settings } = findings;
     return {
       text: textOf(source, parsed[index]),
       node: Object.keys(node)[0] ?? 'unknown',
@@ -22,9 +21,11 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       functions,
       operators,
       fieldNames: [...fieldNames],
-      types: [...types],
+      types,
       settings,
-      effects: [...effects],
+      prepared: [...findings.prepared],
+      executed: [...findings.executed],
+      effects: [...findings.effects],
       system: systemCalls[index],
     };
   });
@@ -40,7 +41,8 @@ function walkStatement(raw: RawStmt): WalkedStatement {
   if (findings.acts.length === 0)
     findings.act({ class: 'unknown', verb: Object.keys(node)[0] ?? 'this statement' });
   const definesTemporary =
-    findings.acts.some((act) => act.class === 'ddl') && [...findings.names].some(isTemporarySchema);
+    findings.acts.some((act) => act.verb === ddlVerb) &&
+    [...findings.names].some(isTemporarySchema);
   if (definesTemporary) findings.effects.add('temporaryTable');
   return { node, findings };
 }

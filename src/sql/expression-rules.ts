@@ -32,7 +32,6 @@ export function functionCall(call: FuncCall, findings: Findings): void {
   findings.call({
     schema,
     name,
-    notation: 'call',
     location: call.location ?? 0,
     constants,
   });
@@ -47,16 +46,7 @@ export function functionCall(call: FuncCall, findings: Findings): void {
 /** `(expression).name` may be a function call; `[1]` and `.*` never are. */
 export function fieldSelection(selection: A_Indirection, findings: Findings): void {
   for (const part of selection.indirection ?? []) {
-    if (!('String' in part)) continue;
-    const name = part.String.sval ?? '';
-    fieldName(name, findings);
-    findings.call({
-      schema: undefined,
-      name,
-      notation: 'field',
-      location: -1,
-      constants: [undefined],
-    });
+    if ('String' in part) fieldName(part.String.sval ?? '', findings);
   }
 }
 
@@ -79,7 +69,7 @@ function fieldName(name: string, findings: Findings): void {
 /** Converting to a domain checks it, and a cast may be a function. */
 export function typeName({ names }: TypeName, findings: Findings): void {
   const { schema, name } = qualifiedName(names);
-  if (schema !== 'pg_catalog' && name !== '') findings.types.add(name);
+  if (schema !== 'pg_catalog' && name !== '') findings.type({ schema, name });
 }
 
 /** TABLESAMPLE names a handler function. */
@@ -87,7 +77,6 @@ export function tableSample(sample: RangeTableSample, findings: Findings): void 
   const name = qualifiedName(sample.method);
   findings.call({
     ...name,
-    notation: 'call',
     location: sample.location ?? 0,
     constants: [],
   });

@@ -5,6 +5,7 @@ import type {
   RelationRef,
   SessionEffect,
   SettingChange,
+  TypeRef,
 } from './statement.ts';
 
 /** What the rules of the grammar collect while one statement is walked. */
@@ -16,7 +17,10 @@ export class Findings {
   readonly settings: SettingChange[] = [];
   readonly effects = new Set<SessionEffect>();
   readonly fieldNames = new Set<string>();
-  readonly types = new Set<string>();
+  readonly types: TypeRef[] = [];
+  /** Names that PREPARE gives, and that EXECUTE runs. */
+  readonly prepared = new Set<string>();
+  readonly executed = new Set<string>();
   /** Every name that was spelt as a string node, for the rule that asks whether pg_temp is mentioned at all. */
   readonly names = new Set<string>();
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */
@@ -32,8 +36,8 @@ export class Findings {
 
   /** The same call a thousand times (`now()` in every row of an INSERT) is one finding: where it stands first. */
   call(ref: FunctionRef): void {
-    const { schema = null, name, notation, constants } = ref;
-    const key = JSON.stringify([schema, name, notation, constants]);
+    const { schema = null, name, constants } = ref;
+    const key = JSON.stringify([schema, name, constants]);
     if (this.#calls.has(key)) return;
     this.#calls.add(key);
     this.functions.push(ref);
@@ -44,6 +48,11 @@ export class Findings {
     if (this.#relations.has(key)) return;
     this.#relations.add(key);
     this.relations.push(ref);
+  }
+
+  type(type: TypeRef): void {
+    const known = this.types.some((one) => one.name === type.name && one.schema === type.schema);
+    if (!known) this.types.push(type);
   }
 
   operator(operator: OperatorRef): void {

@@ -12,6 +12,7 @@ import {
   tableSample,
   typeName,
 } from './expression-rules.ts';
+import * as definitions from './definition-rules.ts';
 import type { Findings } from './findings.ts';
 import { ddlStatements } from './grammar-ddl.ts';
 import { neverParsed, parts } from './grammar-parts.ts';
@@ -45,7 +46,7 @@ type Rule<T = never> =
 type Listed =
   | (typeof parts)[number]
   | (typeof neverParsed)[number]
-  | (typeof ddlStatements)[number];
+  | (typeof ddlStatements)[keyof typeof ddlStatements][number];
 
 const write = (verb: string): Act => ({ class: 'write', verb });
 const maintenance = (verb: string): Act => ({ class: 'maintenance', verb });
@@ -56,21 +57,28 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   // Reading and writing rows
   SelectStmt: rules.select,
   InsertStmt: write('INSERT'),
+  ReturningClause: { class: 'read', verb: 'RETURNING' },
   UpdateStmt: rules.update,
   DeleteStmt: write('DELETE'),
   MergeStmt: write('MERGE'),
   CopyStmt: rules.copy,
   ExplainStmt: rules.explain,
-  IntoClause: rules.into,
+  IntoClause: definitions.into,
   LockingClause: rules.lockingClause,
   LockStmt: { class: 'lock', verb: 'LOCK TABLE' },
 
   // Definitions that may be temporary
-  CreateStmt: (node, findings) => rules.create(node.relation, findings),
-  CreateTableAsStmt: rules.createTableAs,
-  CreateSeqStmt: (node, findings) => rules.create(node.sequence, findings),
-  ViewStmt: (node, findings) => rules.create(node.view, findings),
-  RenameStmt: rules.rename,
+  CreateStmt: (node, findings) => definitions.create(node.relation, findings),
+  CreateTableAsStmt: definitions.createTableAs,
+  CreateSeqStmt: (node, findings) => definitions.create(node.sequence, findings),
+  ViewStmt: (node, findings) => definitions.create(node.view, findings),
+
+  // Definitions whose kind depends on what they are about
+  AlterTableStmt: definitions.alterTable,
+  AlterTableCmd: definitions.alterTableCommand,
+  DropStmt: definitions.drop,
+  RenameStmt: definitions.rename,
+  ReindexStmt: definitions.reindex,
 
   // Code nobody can read from outside
   DoStmt: rules.routine('DO'),
@@ -86,11 +94,15 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   ConstraintsSetStmt: { class: 'transaction', verb: 'SET CONSTRAINTS' },
 
   // Prepared statements and cursors; what they hold is walked like everything else
-  PrepareStmt: (_node, findings) => {
+  PrepareStmt: (node, findings) => {
     findings.act(object('PREPARE'));
     findings.effects.add('preparedStatement');
+    findings.prepared.add(node.name ?? '');
   },
-  ExecuteStmt: object('EXECUTE'),
+  ExecuteStmt: (node, findings) => {
+    findings.act(object('EXECUTE'));
+    findings.executed.add(node.name ?? '');
+  },
   DeallocateStmt: object('DEALLOCATE'),
   DeclareCursorStmt: rules.declareCursor,
   FetchStmt: (node, findings) => findings.act(object(node.ismove ? 'MOVE' : 'FETCH')),
@@ -101,28 +113,28 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   VariableShowStmt: rules.variableShow,
   DiscardStmt: rules.discard,
   ListenStmt: (_node, findings) => {
-    findings.act({ class: 'listen', verb: 'LISTEN' });
+    findings.act({ class: 'message', verb: 'LISTEN' });
     findings.effects.add('listen');
   },
-  UnlistenStmt: { class: 'listen', verb: 'UNLISTEN' },
-  NotifyStmt: { class: 'notify', verb: 'NOTIFY' },
+  UnlistenStmt: { class: 'unlisten', verb: 'UNLISTEN' },
+  NotifyStmt: { class: 'message', verb: 'NOTIFY' },
 
   // The engine's machine
   LoadStmt: serverAccess('LOAD'),
-  AlterSystemStmt: rules.definition('serverAccess', 'ALTER SYSTEM'),
-  CreateTableSpaceStmt: rules.definition('serverAccess', 'CREATE TABLESPACE'),
-  AlterTableSpaceOptionsStmt: rules.definition('serverAccess', 'ALTER TABLESPACE'),
-  DropTableSpaceStmt: rules.definition('serverAccess', 'DROP TABLESPACE'),
-  AlterTableMoveAllStmt: rules.definition('serverAccess', 'ALTER … ALL IN TABLESPACE'),
+  AlterSystemStmt: definitions.definition('serverAccess', 'ALTER SYSTEM'),
+  CreateTableSpaceStmt: definitions.definition('serverAccess', 'CREATE TABLESPACE'),
+  AlterTableSpaceOptionsStmt: definitions.definition('serverAccess', 'ALTER TABLESPACE'),
+  DropTableSpaceStmt: definitions.definition('serverAccess', 'DROP TABLESPACE'),
+  AlterTableMoveAllStmt: definitions.definition('serverAccess', 'ALTER … ALL IN TABLESPACE'),
 
   // Roles
-  CreateRoleStmt: rules.definition('roles', 'CREATE ROLE'),
-  AlterRoleStmt: rules.definition('roles', 'ALTER ROLE'),
-  AlterRoleSetStmt: rules.definition('roles', 'ALTER ROLE'),
-  DropRoleStmt: rules.definition('roles', 'DROP ROLE'),
-  GrantRoleStmt: rules.definition('roles', 'GRANT of a role'),
-  DropOwnedStmt: rules.definition('roles', 'DROP OWNED'),
-  ReassignOwnedStmt: rules.definition('roles', 'REASSIGN OWNED'),
+  CreateRoleStmt: definitions.definition('roles', 'CREATE ROLE'),
+  AlterRoleStmt: definitions.definition('roles', 'ALTER ROLE'),
+  AlterRoleSetStmt: definitions.definition('roles', 'ALTER ROLE'),
+  DropRoleStmt: definitions.definition('roles', 'DROP ROLE'),
+  GrantRoleStmt: definitions.definition('roles', 'GRANT of a role'),
+  DropOwnedStmt: definitions.definition('roles', 'DROP OWNED'),
+  ReassignOwnedStmt: definitions.definition('roles', 'REASSIGN OWNED'),
 
   // Parts that tell something
   FuncCall: functionCall,
@@ -147,5 +159,11 @@ export const grammar: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ...Object.entries(described),
   ...parts.map((name): [string, Rule] => [name, 'part']),
   ...neverParsed.map((name): [string, Rule] => [name, 'unknown']),
-  ...ddlStatements.map((name): [string, Rule] => [name, rules.ddl]),
+  ...typedEntries(ddlStatements).flatMap(([actClass, names]) =>
+    names.map((name): [string, Rule] => [name, definitions.ddl(actClass)]),
+  ),
 ]);
+
+function typedEntries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {
+  return Object.entries(record) as [K, V][];
+}

@@ -19,7 +19,7 @@ import {
  */
 
 const parameters: Readonly<Record<KeyFunctionName, readonly string[]>> = {
-  create_api_key: ['agent', 'scope', 'description'],
+  create_api_key: ['agent', 'scope', 'description', 'limits'],
   rotate_api_key: ['agent'],
   revoke_api_key: ['agent'],
 };
@@ -39,7 +39,7 @@ const labels: Readonly<Record<KeyFunctionName, string>> = {
 const alone = 'as a statement of its own, with string constants or parameters';
 
 export const keyFunctionForms: Readonly<Record<KeyFunctionName, string>> = {
-  create_api_key: `Use SELECT create_api_key('agent', 'readonly', 'description') ${alone}.`,
+  create_api_key: `Use SELECT create_api_key('agent', 'readonly', 'description', limits => NULL) ${alone}.`,
   rotate_api_key: `Use SELECT rotate_api_key('agent') ${alone}.`,
   revoke_api_key: `Use SELECT revoke_api_key('agent') ${alone}.`,
 };
@@ -102,7 +102,7 @@ function isKeyFunctionName(name: string | undefined): name is KeyFunctionName {
   return names.includes(name);
 }
 
-/** Positional arguments first, then named ones, each once; only trailing optional ones may be missing. */
+/** Positional arguments first, then named ones, each once; optional ones that are missing are NULL. */
 function argumentsOf(name: KeyFunctionName, nodes: readonly Node[]): CallArgument[] | undefined {
   const names = parameters[name];
   const found = new Map<number, CallArgument>();
@@ -113,8 +113,10 @@ function argumentsOf(name: KeyFunctionName, nodes: readonly Node[]): CallArgumen
     if (!value || index < 0 || index >= names.length || found.has(index)) return undefined;
     found.set(index, value);
   }
-  const args = names.map((_name, index) => found.get(index));
-  while (args.length > required[name] && args.at(-1) === undefined) args.pop();
+  const last = Math.max(required[name], ...[...found.keys()].map((index) => index + 1));
+  const args = names.slice(0, last).map((_name, index) => {
+    return found.get(index) ?? (index < required[name] ? undefined : { value: null });
+  });
   return args.every((arg) => arg !== undefined) ? args : undefined;
 }
 

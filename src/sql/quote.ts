@@ -18,11 +18,25 @@ const path = new RegExp(`^(${part})(?:\\.(${part}))?$`, 'u');
  * no such name (`my table`) is taken as one name, letter by letter.
  */
 export function quoteRelationPath(spelt: string): string {
+  return (parsePath(spelt) ?? [spelt]).map(quoteIdentifier).join('.');
+}
+
+/** The one or two names of a path as SQL reads it; undefined for what is none. */
+export function parsePath(spelt: string): readonly string[] | undefined {
   const match = path.exec(spelt);
-  if (!match) return quoteIdentifier(spelt);
-  return [match[1], match[2]]
-    .filter((name) => name !== undefined)
-    .map((name) => quoteIdentifier(fold(name)))
+  return match ? [match[1], match[2]].filter((name) => name !== undefined).map(fold) : undefined;
+}
+
+/** The names of a `search_path` value, as PostgreSQL reads the list. */
+export function parsePathList(value: string): readonly string[] {
+  const items = value.match(/"(?:[^"]|"")*"|[^,\s"]+/g) ?? [];
+  return items.map(fold);
+}
+
+/** A path as people write it: quotes only where SQL would read another name without. */
+export function spelledPath(names: readonly string[]): string {
+  return names
+    .map((name) => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoteIdentifier(name)))
     .join('.');
 }
 

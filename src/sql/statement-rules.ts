@@ -1,14 +1,10 @@
 import type {
   CopyStmt,
-  CreateTableAsStmt,
   DeclareCursorStmt,
   DefElem,
   DiscardStmt,
-  IntoClause,
   LockingClause,
   Node,
-  RangeVar,
-  RenameStmt,
   SelectStmt,
   TransactionStmt,
   UpdateStmt,
@@ -27,7 +23,6 @@ import type { Act, SettingChange } from './statement.ts';
 
 /** The statements whose act depends on more than their name. */
 
-export const ddl: Act = { class: 'ddl', verb: 'DDL' };
 const unknown = (verb: string): Act => ({ class: 'unknown', verb });
 
 export function select(
@@ -35,46 +30,11 @@ export function select(
   findings: Findings,
   parent: string | undefined,
 ): void {
-  findings.act({ class: 'read', verb: 'SELECT' });
+  // The rows that INSERT … VALUES writes are not read from anywhere.
+  if (parent !== 'InsertStmt' || !statement.valuesLists)
+    findings.act({ class: 'read', verb: 'SELECT' });
   const named = parent === undefined ? settingOfCatalogueRow(statement) : undefined;
   if (named) findings.resolvedSettings.set(named.call, named.name);
-}
-
-/** SELECT … INTO and CREATE TABLE … AS both create what they name. */
-export function into(clause: IntoClause, findings: Findings): void {
-  findings.act(ddl);
-  if (clause.rel) temporary(clause.rel, findings);
-}
-
-export function createTableAs(statement: CreateTableAsStmt, findings: Findings): void {
-  findings.act(ddl);
-  if (statement.into?.rel) temporary(statement.into.rel, findings);
-}
-
-/** For the relation that a CREATE statement makes. */
-export function create(made: RangeVar | undefined, findings: Findings): void {
-  findings.act(ddl);
-  if (made) temporary(made, findings);
-}
-
-function temporary(made: RangeVar, findings: Findings): void {
-  if (made.relpersistence === 't' || isTemporarySchema(made.schemaname))
-    findings.effects.add('temporaryTable');
-}
-
-export function isTemporarySchema(schema: string | undefined): boolean {
-  return schema !== undefined && /^pg_temp(_\d+)?$/.test(schema);
-}
-
-/** DDL that no scope may run: a readonly key hears "DDL" as for all DDL, an admin key hears which. */
-export function definition(
-  actClass: 'roles' | 'serverAccess',
-  verb: string,
-): (node: unknown, into: Findings) => void {
-  return (_node, findings) => {
-    findings.act(ddl);
-    findings.act({ class: actClass, verb });
-  };
 }
 
 const lockStrengths: Readonly<Record<string, string>> = {
@@ -116,11 +76,6 @@ export function explain(_statement: unknown, findings: Findings): void {
 
 export function vacuum(statement: VacuumStmt, findings: Findings): void {
   findings.act({ class: 'maintenance', verb: statement.is_vacuumcmd ? 'VACUUM' : 'ANALYZE' });
-}
-
-export function rename(statement: RenameStmt, findings: Findings): void {
-  findings.act(ddl);
-  if (statement.renameType === 'OBJECT_ROLE') findings.act({ class: 'roles', verb: 'ALTER ROLE' });
 }
 
 const holdOption = 0x20;

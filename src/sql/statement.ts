@@ -11,13 +11,26 @@ export interface Act {
   readonly verb: string;
 }
 
+/** The word by which a refusal names every statement that defines something. */
+export const ddlVerb = 'DDL';
+
 export type ActClass =
   /** SELECT, VALUES, TABLE, plain EXPLAIN of a read, COPY (query) TO STDOUT. */
   | 'read'
   /** INSERT, UPDATE, DELETE, MERGE, COPY … FROM STDIN, also inside a CTE, EXPLAIN ANALYZE, PREPARE or cursor. */
   | 'write'
-  /** CREATE, ALTER, DROP, TRUNCATE, GRANT, REVOKE, COMMENT, SECURITY LABEL, REINDEX, REFRESH, SELECT INTO … */
-  | 'ddl'
+  /** CREATE and DROP of what holds or shows rows, all of it in `relations`; SELECT INTO, TRUNCATE. Verb: DDL, as below. */
+  | 'table'
+  /** ALTER and RENAME of those, REINDEX and REFRESH of one. */
+  | 'tableChange'
+  /** Schemas, types, domains, statistics, text search, comments. */
+  | 'definition'
+  /** GRANT, REVOKE, row policies, owners, security labels; triggers and rules switched on or off. */
+  | 'rights'
+  /** Functions, triggers, rules, operators, casts: what runs later, whoever made it. */
+  | 'code'
+  /** Extensions, foreign servers and tables, publications, subscriptions, databases, event triggers. */
+  | 'installation'
   /** SELECT … FOR UPDATE and its kin, LOCK TABLE. */
   | 'lock'
   /** DO and CALL: code that nobody can read from outside. */
@@ -38,13 +51,13 @@ export type ActClass =
   | 'reset'
   /** SET ROLE and SET SESSION AUTHORIZATION to somebody. */
   | 'identity'
-  /** UNLISTEN, LISTEN. */
-  | 'listen'
-  /** NOTIFY. */
-  | 'notify'
+  /** UNLISTEN. */
+  | 'unlisten'
+  /** LISTEN, NOTIFY. */
+  | 'message'
   /** COPY to or from a file or program of the server, ALTER SYSTEM, LOAD: the engine's own machine. */
   | 'serverAccess'
-  /** CREATE/ALTER/DROP ROLE and whatever else would change the roles we log in with; such a statement is `ddl` too. */
+  /** CREATE/ALTER/DROP ROLE and whatever else would change the roles we log in with; such a statement is `definition` too. */
   | 'roles'
   /** A node that the table of the grammar does not know. */
   | 'unknown';
@@ -57,19 +70,19 @@ export interface RelationRef {
   readonly location: number;
 }
 
-/**
- * A function as it was spelt.
- *
- * `notation: 'field'` is `(expression).name`: the grammar calls it a field, but PostgreSQL runs a function of that
- * name when the expression has no such field, also on plain values: `('/'::text).pg_ls_dir` lists a directory.
- */
+/** A function as it was spelt. */
 export interface FunctionRef {
   readonly schema: string | undefined;
   readonly name: string;
-  readonly notation: 'call' | 'field';
   readonly location: number;
   /** Each argument that is a plain string, integer or boolean constant, as text; undefined for anything else. */
   readonly constants: readonly (string | undefined)[];
+}
+
+/** A type as it was spelt, without brackets of an array. */
+export interface TypeRef {
+  readonly schema: string | undefined;
+  readonly name: string;
 }
 
 /** An operator as it was spelt; it resolves to a function too. */
@@ -114,12 +127,16 @@ export interface Statement {
   readonly operators: readonly OperatorRef[];
   /**
    * Names behind a dot that select from a value: the last of `x.f`, `t.f`, `s.t.f`, each of `(x).f.g`; once each.
-   * PostgreSQL calls f(x) when x has no column f, so each may be a function.
+   * PostgreSQL calls f(x) when x has no column f, also on plain values: `('/'::text).pg_ls_dir` lists a directory.
    */
   readonly fieldNames: readonly string[];
-  /** Types that a value is converted to, by their last name, once each; those spelt `pg_catalog.…` are left out. */
-  readonly types: readonly string[];
+  /** Types that a value is converted to, once each; those spelt `pg_catalog.…` are left out. */
+  readonly types: readonly TypeRef[];
   readonly settings: readonly SettingChange[];
+  /** Names of prepared statements that it makes (PREPARE). */
+  readonly prepared: readonly string[];
+  /** Names of prepared statements that it runs (EXECUTE, also inside EXPLAIN and CREATE TABLE AS). */
+  readonly executed: readonly string[];
   readonly effects: readonly SessionEffect[];
   /** Set when the statement is one of ours to answer; see `system-call.ts`. */
   readonly system: SystemCall | undefined;

@@ -65,7 +65,7 @@ function systemCall({ node, findings }: WalkedStatement): SystemCall | undefined
 
 function isKeyFunction(ref: FunctionRef): ref is FunctionRef & { name: KeyFunctionName } {
   const names: readonly string[] = keyFunctionNames;
-  return ref.notation === 'call' && ref.schema === undefined && names.includes(ref.name);
+  return ref.schema === undefined && names.includes(ref.name);
 }
 
 function keyRelationUse(node: Node, findings: Findings): SystemCall | undefined {

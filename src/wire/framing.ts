@@ -39,13 +39,16 @@ export class FrontendFramer {
   }
 }
 
+/** PostgreSQL allocates no more at once (memutils.h, MaxAllocSize), so no message is longer. */
+const longestLength = 0x3fff_ffff;
+
 function checkHeader(type: number, length: number, limit: number): void {
   if (!knownTypes.has(type)) {
     throw new HatiError('protocol_violation', {
       params: { reason: `unknown message type ${type}` },
     });
   }
-  if (length < 4) {
+  if (length < 4 || length > longestLength) {
     throw new HatiError('protocol_violation', { params: { reason: `message length ${length}` } });
   }
   if (length + 1 > limit) {

@@ -7,6 +7,8 @@ export const sync = serialize.sync();
 export const flush = serialize.flush();
 export const terminate = serialize.end();
 
+const refusedText = 'refused by HatiData';
+
 /**
  * An Execute that the engine is sure to refuse, because no portal has this name: no client can know it.
  *
@@ -18,8 +20,13 @@ export const refusedMessage = serialize.execute({
   portal: `refused by HatiData ${randomBytes(16).toString('hex')}`,
 });
 
+/** The same for a Parse, whose name an engine looks at before the text: no grammar has this statement. */
+export function refusedParse(name: string): Buffer {
+  return serialize.parse({ name, text: refusedText });
+}
+
 /** The same for a Query, with the ReadyForQuery that follows one: no grammar has this statement. */
-export const refusedQuery = serialize.query('refused by HatiData');
+export const refusedQuery = serialize.query(refusedText);
 
 export function query(text: string): Buffer {
   return serialize.query(text);

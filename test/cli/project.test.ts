@@ -125,6 +125,7 @@ describe('keys', () => {
         scope: 'readonly',
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
         last_used_at: expect.any(String),
+        limits: null,
       },
     ]);
     expect((await hati.run(['keys', 'revoke', 'reporter'])).stdout).toBe(

@@ -9,13 +9,14 @@ import { KeyService } from '../../src/control/keys/service.ts';
 import { connectControlDatabase, type ControlDatabase } from '../../src/database/connect.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { startEmbeddedServer, type EmbeddedServer } from '../../src/engine/embedded/server.ts';
+import { adminAuthority } from '../../src/policy/authority.ts';
 import type { Actor, SecretId } from '../../src/ports.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { enterableDirectory } from '../fixtures/enterable-directory.ts';
 
 const log = createLogger({ level: 'fatal', destination: { write: () => undefined } });
 const actor: Actor = {
-  principal: { kind: 'localAdministrator', agent: 'tester', scope: 'admin' },
+  principal: { kind: 'localAdministrator', agent: 'tester', authority: adminAuthority },
   source: '127.0.0.1',
 };
 
@@ -80,7 +81,11 @@ describe('a directory', () => {
     const { directory, service, ended } = parts();
     const secret = await service.call('create_api_key', ['forgetful', 'readonly', null], actor);
     const principal = await directory.verify(secret, 'a');
-    expect(principal).toMatchObject({ kind: 'key', agent: 'forgetful', scope: 'readonly' });
+    expect(principal).toMatchObject({
+      kind: 'key',
+      agent: 'forgetful',
+      authority: { scope: 'readonly' },
+    });
     expect(directory.isCurrent(principal!)).toBe(true);
     const replacement = await service.call('rotate_api_key', ['forgetful'], actor);
     expect(directory.isCurrent(principal!)).toBe(false);

@@ -2,8 +2,9 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/engine/embedded/server.ts';
-import { UserObjectWatcher } from '../../src/engine/user-objects.ts';
-import type { UserObjects } from '../../src/policy/user-objects.ts';
+import { CatalogueWatcher } from '../../src/engine/catalogue/watcher.ts';
+import type { Catalogue } from '../../src/policy/catalogue.ts';
+import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
 import { refusal } from './judge.ts';
@@ -12,8 +13,8 @@ vi.setConfig({ testTimeout: patience, hookTimeout: patience });
 
 let project: Project;
 let client: Client;
-let extensionsOnly: UserObjects;
-let objects: UserObjects;
+let extensionsOnly: Catalogue;
+let objects: Catalogue;
 
 /** As an extension that nobody reviewed makes it for a type of its own. */
 const operatorInC = `
@@ -56,17 +57,18 @@ beforeAll(async () => {
   for (const extension of ['citext', 'hstore', 'pg_trgm', 'dblink'])
     await client.query(`CREATE EXTENSION ${extension}`);
   await client.query(operatorInC);
-  extensionsOnly = await userObjectsOf(server);
+  extensionsOnly = await catalogueOf(server);
   await client.query(attackersObjects);
-  objects = await userObjectsOf(server);
+  objects = await catalogueOf(server);
 });
 
 /** As the product itself learns of them. */
-async function userObjectsOf(server: EmbeddedServer): Promise<UserObjects> {
-  const watcher = new UserObjectWatcher(
-    { ...server.connection('superuser'), ssl: false },
-    project.log,
-  );
+async function catalogueOf(server: EmbeddedServer): Promise<Catalogue> {
+  const watcher = new CatalogueWatcher({
+    config: { ...server.connection('superuser'), ssl: false },
+    read: analyse,
+    log: project.log,
+  });
   try {
     await watcher.start();
     return watcher.current();
@@ -178,7 +180,7 @@ describe('beside them, a readonly key goes on', () => {
     'SELECT d.datname, d.daticulocale FROM pg_catalog.pg_database d', // psql 15
     'SELECT t.a IN (SELECT u.b FROM u), CASE t.a WHEN 1 THEN 2 END FROM t JOIN u USING (id)',
   ])('where only extensions were added: %s', (text) => {
-    expect(extensionsOnly.functions).toContain('dblink_exec');
+    expect(extensionsOnly.functions.has('dblink_exec')).toBe(true);
     expect(refusal('readonly', text, extensionsOnly)).toBeUndefined();
   });
 

@@ -1,9 +1,10 @@
 /** `x.name` and what it may call; the user's own functions are in user-objects.test.ts. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { readonlyAuthority } from '../../src/policy/authority.ts';
 import { authorize } from '../../src/policy/authorize.ts';
 import { builtinFunctions } from '../../src/policy/builtin-functions.ts';
 import { deniedFunctions } from '../../src/policy/denied-functions.ts';
-import { noUserObjects } from '../../src/policy/user-objects.ts';
+import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { readonlyCannotCall, refusal } from './judge.ts';
@@ -33,7 +34,11 @@ describe('a readonly key calls no function by a column', () => {
   });
 
   test('and hears why', () => {
-    const error = authorize('readonly', analyse('SELECT x.pg_sleep FROM t x'), noUserObjects);
+    const error = authorize(
+      readonlyAuthority,
+      analyse('SELECT x.pg_sleep FROM t x'),
+      emptyCatalogue,
+    );
     expect(error).toMatchObject({ code: 'function_not_allowed', sqlstate: '42501' });
     expect(error?.hint).toContain('x.pg_sleep would call the function pg_sleep');
   });

@@ -1,11 +1,19 @@
+import { adminAuthority, readonlyAuthority, type Authority } from '../../src/policy/authority.ts';
 import { authorize } from '../../src/policy/authorize.ts';
-import type { Scope } from '../../src/policy/scope.ts';
-import { noUserObjects } from '../../src/policy/user-objects.ts';
+import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 
+export const authorities = { readonly: readonlyAuthority, admin: adminAuthority };
+export const scopes = ['readonly', 'admin'] as const;
+
 /** What a client of this scope would hear: the refusal's text, or `undefined` when the text may run. */
-export function refusal(scope: Scope, text: string, objects = noUserObjects): string | undefined {
-  return authorize(scope, analyse(text), objects)?.message;
+export function refusal(
+  key: keyof typeof authorities | Authority,
+  text: string,
+  catalogue = emptyCatalogue,
+): string | undefined {
+  const authority = typeof key === 'string' ? authorities[key] : key;
+  return authorize(authority, analyse(text), catalogue)?.message;
 }
 
 export const readonlyCannot = (verb: string): string =>

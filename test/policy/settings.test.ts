@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { judgeSetting } from '../../src/policy/settings.ts';
 import { loadParser } from '../../src/sql/parse.ts';
-import { refusal } from './judge.ts';
+import { authorities, refusal } from './judge.ts';
 
 beforeAll(loadParser);
 
@@ -206,7 +206,7 @@ describe('readonly does not set, admin does', () => {
 
 describe('startup parameters go by the same table', () => {
   const judge = (scope: 'readonly' | 'admin', name: string, value: string): string | undefined =>
-    judgeSetting(scope, {
+    judgeSetting(authorities[scope], {
       operation: 'set',
       name,
       values: [value],

@@ -24,7 +24,8 @@ beforeAll(async () => {
     CREATE SEQUENCE s;
     CREATE FUNCTION f_sd() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS
       $$ BEGIN DELETE FROM u; RETURN 1; END $$;
-    CREATE FUNCTION f_imm() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+    CREATE FUNCTION f_imm() RETURNS int LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER AS
+      $$ BEGIN RETURN 1; END $$;
     CREATE PROCEDURE p_del() LANGUAGE sql AS $$ DELETE FROM u $$;`);
   reader = await proxy.client(
     (await admin.query("SELECT create_api_key('r', 'readonly')")).rows[0].api_key,

@@ -326,7 +326,8 @@ describe('messages that are not allowed', () => {
   test.each<[string, Buffer, string]>([
     ['an unknown type', Buffer.from([0x79, 0, 0, 0, 4]), '08P01'],
     ['a password after the login', f.password('again'), '08P01'],
-    ['a length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '54000'],
+    ['a length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '08P01'],
+    ['a length over the limit', Buffer.from([0x51, 0x3f, 0xff, 0xff, 0xff]), '54000'],
     ['a Query without terminator', Buffer.from([0x51, 0, 0, 0, 5, 0x61]), '08P01'],
     ['a NUL inside a Query', f.query('SELECT 1\0; DROP TABLE t'), '08P01'],
     ['trailing bytes in Parse', Buffer.from([0x50, 0, 0, 0, 10, 0, 0, 0, 0, 1, 1]), '08P01'],

@@ -1,8 +1,9 @@
 /** The two table functions of ours, expanded and run by a real PostgreSQL. */
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readonlyAuthority } from '../../src/policy/authority.ts';
 import { authorize } from '../../src/policy/authorize.ts';
-import { noUserObjects } from '../../src/policy/user-objects.ts';
+import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
@@ -40,7 +41,7 @@ afterAll(async () => {
 
 async function rows(text: string): Promise<unknown[]> {
   const classified = analyse(text);
-  expect(authorize('readonly', classified, noUserObjects)).toBeUndefined();
+  expect(authorize(readonlyAuthority, classified, emptyCatalogue)).toBeUndefined();
   expect(classified.rewritten).toBeDefined();
   const result = await reader.query<unknown[]>({ text: classified.rewritten!, rowMode: 'array' });
   return result.rows.map((row) => row[0]);
@@ -87,7 +88,7 @@ describe('cannot be used to reach more', () => {
     ],
     ["INSERT INTO notes SELECT * FROM hatidata_context('notes', 'x', 5)", 'readonly_scope'],
   ])('%s', (text, code) => {
-    expect(authorize('readonly', analyse(text), noUserObjects)?.code).toBe(code);
+    expect(authorize(readonlyAuthority, analyse(text), emptyCatalogue)?.code).toBe(code);
   });
 
   test.each([

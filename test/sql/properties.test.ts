@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { HatiError } from '../../src/errors.ts';
+import { readonlyAuthority } from '../../src/policy/authority.ts';
 import { authorize } from '../../src/policy/authorize.ts';
-import { noUserObjects } from '../../src/policy/user-objects.ts';
+import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser, parse } from '../../src/sql/parse.ts';
 import { quoteIdentifier, quoteLiteral } from '../../src/sql/quote.ts';
@@ -154,7 +155,7 @@ describe('what a readonly key may not do is found however deep it lies', () => {
     fc.assert(
       fc.property(wrapped, ([core, layers, outer]) => {
         const sent = outer(layers.reduce<string>((inner, wrap) => wrap(inner), core));
-        expect(authorize('readonly', analyse(sent), noUserObjects)?.sqlstate).toBe('42501');
+        expect(authorize(readonlyAuthority, analyse(sent), emptyCatalogue)?.sqlstate).toBe('42501');
       }),
       { numRuns: 2000 },
     );
@@ -164,7 +165,7 @@ describe('what a readonly key may not do is found however deep it lies', () => {
     fc.assert(
       fc.property(wrapped, ([_core, layers, outer]) => {
         const sent = outer(layers.reduce<string>((inner, wrap) => wrap(inner), 'SELECT 1'));
-        expect(authorize('readonly', analyse(sent), noUserObjects)).toBeUndefined();
+        expect(authorize(readonlyAuthority, analyse(sent), emptyCatalogue)).toBeUndefined();
       }),
       { numRuns: 500 },
     );

@@ -57,7 +57,7 @@ describe('key functions', () => {
     "SELECT upper(create_api_key('a', 'admin'))",
     "SELECT create_api_key('a', 'admin'), 1",
     "SELECT create_api_key('a')",
-    "SELECT create_api_key('a', 'b', 'c', 'd')",
+    "SELECT create_api_key('a', 'b', 'c', 'd', 'e')",
     "SELECT create_api_key(agent => 'a', agent => 'b')",
     "SELECT create_api_key(name => 'a', scope => 'admin')",
     'SELECT rotate_api_key(1)',

@@ -84,7 +84,7 @@ export class StoreKeyDirectory implements KeyDirectory {
       keyId: stored.keyId,
       secretId: stored.secretId,
       agent: stored.agent,
-      scope: stored.scope,
+      authority: stored.authority,
     };
     this.remembered.set(digest, { principal, verifiedAt: Date.now() });
     this.known.set(principal.secretId, true);

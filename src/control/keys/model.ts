@@ -1,17 +1,26 @@
 import { randomInt } from 'node:crypto';
 import { HatiError } from '../../errors.ts';
-import { isScope, type Scope } from '../../policy/scope.ts';
+import {
+  authorityOf,
+  bundles,
+  parseScopes,
+  type Authority,
+  type BundleName,
+} from '../../policy/authority.ts';
+import { LimitsFault, noGrants, parseGrants } from '../../policy/limits.ts';
 
-/** Prefixes of SQL-made keys, by scope. */
-const prefixes: Readonly<Record<Scope, string>> = { readonly: 'hd_ro_', admin: 'hd_admin_' };
+/** Prefixes of SQL-made keys: of the bundles, and of keys with scopes of their own. */
+const prefixes: Readonly<Record<BundleName, string>> = { readonly: 'hd_ro_', admin: 'hd_admin_' };
+const ownPrefix = 'hd_agent_';
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const bodyLength = 32;
 /** How much of the body is stored in clear to find the key; the other 24 characters (124 bits) stay secret. */
 const lookupLength = 8;
 
-export function newSecret(scope: Scope): string {
-  return prefixes[scope] + randomCharacters(bodyLength);
+export function newSecret(scope: string): string {
+  const prefix = isBundle(scope) ? prefixes[scope] : ownPrefix;
+  return prefix + randomCharacters(bodyLength);
 }
 
 export function newKeyId(): string {
@@ -44,11 +53,29 @@ function hasControlCharacter(value: string): boolean {
   return /\p{Cc}/u.test(value);
 }
 
-export function checkedScope(value: string | null): Scope {
-  if (value === null || !isScope(value)) {
-    throw new HatiError('scope_unknown', { params: { scope: value ?? 'NULL' } });
+function isBundle(scope: string): scope is BundleName {
+  return Object.hasOwn(bundles, scope);
+}
+
+/** @param limits JSON, see `policy/limits.ts`. */
+export function checkedAuthority(
+  scope: string | null,
+  limits: string | null | undefined,
+): Authority {
+  const scopes = scope === null ? undefined : parseScopes(scope);
+  if (scopes === undefined) {
+    throw new HatiError('scope_unknown', { params: { scope: (scope ?? 'NULL').slice(0, 200) } });
   }
-  return value;
+  try {
+    const grants = limits ? parseGrants(limits) : noGrants;
+    return authorityOf(scopes, grants.limits, grants.functions);
+  } catch (error) {
+    if (!(error instanceof LimitsFault)) throw error;
+    throw new HatiError('argument_invalid', {
+      params: { message: `the limits can't be used: ${error.message}` },
+      hint: 'Write them as {"schemas": ["sales"], "tables": ["main.orders"], "functions": ["main.risk"]}.',
+    });
+  }
 }
 
 const longestDescription = 1000;

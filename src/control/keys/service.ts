@@ -3,14 +3,15 @@ import type { Kysely } from 'kysely';
 import { appendIamRecords, type IamRecord } from '../../audit/iam.ts';
 import type { ControlSchema } from '../../database/schema.ts';
 import { HatiError } from '../../errors.ts';
-import type { Scope } from '../../policy/scope.ts';
+import { covers, type Authority } from '../../policy/authority.ts';
+import { printGrants } from '../../policy/limits.ts';
 import type { Actor, KeyFunctions, SecretId } from '../../ports.ts';
 import type { KeyFunctionName } from '../../sql/statement.ts';
 import type { KeyHasher } from './hasher.ts';
 import {
   checkedAgent,
+  checkedAuthority,
   checkedDescription,
-  checkedScope,
   lookupPrefix,
   newKeyId,
   newSecret,
@@ -38,7 +39,7 @@ export class KeyService implements KeyFunctions {
       case 'create_api_key':
         return this.create(
           agent,
-          checkedScope(args[1] ?? null),
+          checkedAuthority(args[1] ?? null, args[3]),
           checkedDescription(args[2]),
           actor,
         );
@@ -51,18 +52,24 @@ export class KeyService implements KeyFunctions {
 
   private async create(
     agent: string,
-    scope: Scope,
+    authority: Authority,
     description: string,
     actor: Actor,
   ): Promise<string> {
+    refuseStronger(actor, authority, agent);
     const keyId = newKeyId();
-    const secret = await this.issue(scope);
+    const secret = await this.issue(authority.scope);
     try {
       await this.parts.db.transaction().execute(async (tx) => {
-        await insertKey(tx, { keyId, agent, scope, description });
+        await insertKey(tx, { keyId, agent, authority, description });
         await insertSecret(tx, { ...secret.row, keyId });
         await appendIamRecords(tx, [
-          record('key.created', agent, actor, { keyId, scope, description }),
+          record('key.created', agent, actor, {
+            keyId,
+            scope: authority.scope,
+            limits: printGrants(authority),
+            description,
+          }),
         ]);
       });
     } catch (error) {
@@ -73,9 +80,9 @@ export class KeyService implements KeyFunctions {
   }
 
   private async rotate(agent: string, actor: Actor): Promise<string> {
-    const rotated = await this.changeActive(agent, async (tx, key) => {
+    const rotated = await this.changeActive(agent, actor, async (tx, key) => {
       const ended = await endSecrets(tx, key.keyId);
-      const secret = await this.issue(key.scope);
+      const secret = await this.issue(key.authority.scope);
       await insertSecret(tx, { ...secret.row, keyId: key.keyId });
       await appendIamRecords(tx, [record('key.rotated', agent, actor, { keyId: key.keyId })]);
       return { ended, result: secret.secret };
@@ -84,7 +91,7 @@ export class KeyService implements KeyFunctions {
   }
 
   private revoke(agent: string, actor: Actor): Promise<string> {
-    return this.changeActive(agent, async (tx, key) => {
+    return this.changeActive(agent, actor, async (tx, key) => {
       const ended = await endSecrets(tx, key.keyId);
       await markRevoked(tx, key.keyId);
       await appendIamRecords(tx, [record('key.revoked', agent, actor, { keyId: key.keyId })]);
@@ -94,6 +101,7 @@ export class KeyService implements KeyFunctions {
 
   private async changeActive(
     agent: string,
+    actor: Actor,
     change: (
       tx: Parameters<typeof lockActiveKey>[0],
       key: NonNullable<Awaited<ReturnType<typeof lockActiveKey>>>,
@@ -103,6 +111,7 @@ export class KeyService implements KeyFunctions {
       const { ended, result } = await this.parts.db.transaction().execute(async (tx) => {
         const key = await lockActiveKey(tx, agent);
         if (key === undefined) throw new HatiError('key_unknown', { params: { agent } });
+        refuseStronger(actor, key.authority, agent);
         return change(tx, key);
       });
       this.parts.onEnded(ended);
@@ -112,7 +121,7 @@ export class KeyService implements KeyFunctions {
     }
   }
 
-  private async issue(scope: Scope): Promise<{
+  private async issue(scope: string): Promise<{
     secret: string;
     row: { secretId: string; prefix: string; hash: string };
   }> {
@@ -120,6 +129,11 @@ export class KeyService implements KeyFunctions {
     const hash = await this.parts.hasher.hash(secret);
     return { secret, row: { secretId: randomUUID(), prefix: lookupPrefix(secret)!, hash } };
   }
+}
+
+/** Whoever got the secret of a stronger key would have become stronger; and nobody ends the keys of those above. */
+function refuseStronger({ principal }: Actor, key: Authority, agent: string): void {
+  if (!covers(principal.authority, key)) throw new HatiError('key_stronger', { params: { agent } });
 }
 
 function record(

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
-import { isScope, type Scope } from '../../policy/scope.ts';
+import { authorityOf, parseScopes, type Authority } from '../../policy/authority.ts';
+import { noGrants, parseGrants, printGrants } from '../../policy/limits.ts';
 import type { KeyId, SecretId } from '../../ports.ts';
 import type { ControlSchema } from '../../database/schema.ts';
 
@@ -7,14 +8,26 @@ export interface StoredSecret {
   readonly keyId: KeyId;
   readonly secretId: SecretId;
   readonly agent: string;
-  readonly scope: Scope;
+  readonly authority: Authority;
   readonly hash: string;
 }
 
 /** The channel on which every proxy of a store hears of secrets that end. The payload is the secret's id. */
 export const endedChannel = 'hatidata_secret_ended';
 
-/** An active secret by its prefix. A scope that this version does not know is no scope at all. */
+/** What a key's row says that it may do; undefined where this version does not understand it: then it may nothing. */
+function storedAuthority(scope: string, limits: string | null): Authority | undefined {
+  const scopes = parseScopes(scope);
+  if (scopes === undefined) return undefined;
+  try {
+    const grants = limits === null ? noGrants : parseGrants(limits);
+    return authorityOf(scopes, grants.limits, grants.functions);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An active secret by its prefix. */
 export async function findActiveSecret(
   db: Kysely<ControlSchema>,
   prefix: string,
@@ -22,17 +35,19 @@ export async function findActiveSecret(
   const row = await db
     .selectFrom('api_key_secrets as s')
     .innerJoin('api_keys as k', 'k.key_id', 's.key_id')
-    .select(['k.key_id', 's.secret_id', 'k.agent_id', 'k.scope', 's.hash'])
+    .select(['k.key_id', 's.secret_id', 'k.agent_id', 'k.scope', 'k.limits', 's.hash'])
     .where('s.prefix', '=', prefix)
     .where('s.ended_at', 'is', null)
     .where('k.revoked_at', 'is', null)
     .executeTakeFirst();
-  if (row === undefined || !isScope(row.scope)) return undefined;
+  if (row === undefined) return undefined;
+  const authority = storedAuthority(row.scope, row.limits);
+  if (authority === undefined) return undefined;
   return {
     keyId: row.key_id as KeyId,
     secretId: row.secret_id as SecretId,
     agent: row.agent_id,
-    scope: row.scope,
+    authority,
     hash: row.hash,
   };
 }
@@ -55,7 +70,7 @@ export async function activeAmong(
 
 export interface LockedKey {
   readonly keyId: KeyId;
-  readonly scope: Scope;
+  readonly authority: Authority;
 }
 
 /** The active key of an agent, locked until the transaction ends. */
@@ -65,19 +80,19 @@ export async function lockActiveKey(
 ): Promise<LockedKey | undefined> {
   const row = await tx
     .selectFrom('api_keys')
-    .select(['key_id', 'scope'])
+    .select(['key_id', 'scope', 'limits'])
     .where('agent_id', '=', agent)
     .where('revoked_at', 'is', null)
     .forUpdate()
     .executeTakeFirst();
-  if (row === undefined || !isScope(row.scope)) return undefined;
-  return { keyId: row.key_id as KeyId, scope: row.scope };
+  const authority = row && storedAuthority(row.scope, row.limits);
+  return authority && { keyId: row.key_id as KeyId, authority };
 }
 
 export interface NewKey {
   readonly keyId: string;
   readonly agent: string;
-  readonly scope: Scope;
+  readonly authority: Authority;
   readonly description: string;
 }
 
@@ -87,7 +102,8 @@ export async function insertKey(tx: Transaction<ControlSchema>, key: NewKey): Pr
     .values({
       key_id: key.keyId,
       agent_id: key.agent,
-      scope: key.scope,
+      scope: key.authority.scope,
+      limits: printGrants(key.authority),
       description: key.description,
       revoked_at: null,
       last_used_at: null,

@@ -11,6 +11,7 @@ import { compatibilitySql } from './compatibility.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
 import { matchesVerifier, scramVerifier } from '../scram.ts';
+import { readerFunctionsSql } from './reader-functions.ts';
 import { roleNames, type EmbeddedRole, type Secrets } from './secrets.ts';
 
 export interface Endpoint {
@@ -42,6 +43,7 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
     await client.query(readerSql);
     await client.query(agentIdentitySql.join(';'));
     await client.query(hiddenFromDumpsSql);
+    await client.query(readerFunctionsSql);
     await client.query(compatibilitySql);
     await client.query(functionPrivilegesSql(writer, reader));
     await client.query('COMMIT');

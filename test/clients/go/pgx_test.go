@@ -348,6 +348,6 @@ func TestKeys(t *testing.T) {
 
 		reader := connect(t, readonlyKey, options)
 		_, err = reader.Exec(t.Context(), "SELECT create_api_key($1, $2, $3)", agent, "admin", "")
-		wantEqual(t, "refusal", wantState(t, err, "42501").Message, "Permission denied: create_api_key needs the admin scope")
+		wantEqual(t, "refusal", wantState(t, err, "42501").Message, "Permission denied: create_api_key needs the scope key:write")
 	})
 }

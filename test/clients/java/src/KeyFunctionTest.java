@@ -105,7 +105,7 @@ class KeyFunctionTest extends ProxyTest {
       String agent = "java-" + UUID.randomUUID();
       SQLException refusal =
           assertFails("42501", () -> call(connection, "SELECT create_api_key(?, ?, ?)", agent, "admin", ""));
-      assertTrue(refusal.getMessage().startsWith("ERROR: Permission denied: create_api_key needs the admin scope"));
+      assertTrue(refusal.getMessage().startsWith("ERROR: Permission denied: create_api_key needs the scope key:write"));
       assertFails("42501", () -> one(connection, "SELECT count(*) FROM _hatidata_keys.active_keys"));
       assertEquals("kept", one(connection, "SELECT note FROM " + table));
     }

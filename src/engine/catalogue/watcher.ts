@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { emptyCatalogue, type Catalogue } from '../../policy/catalogue.ts';
+import { buildCatalogue, type ReadSql } from './build.ts';
+import { builtinNamesSql, fingerprintSql, ownPathSql } from './queries.ts';
+
+/** How soon something that was made in the database is known here, at the latest. */
+const refreshMs = 2_000;
+/** How soon after a statement that went through us and may have made something. */
+const promptMs = 50;
+/** Not more often than this, however much is refused. */
+const gapMs = 20;
+
+export interface CatalogueWatcherParts {
+  /** The reader's login. */
+  readonly config: pg.ClientConfig;
+  readonly read: ReadSql;
+  readonly log: Logger;
+}
+
+/** Follows what the data database has beyond PostgreSQL's own objects. */
+export class CatalogueWatcher {
+  private readonly parts: CatalogueWatcherParts;
+  private readonly pool: pg.Pool;
+  private catalogue: Catalogue = emptyCatalogue;
+  private fingerprint: string | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private due = 0;
+  private running: Promise<void> = Promise.resolve();
+  private next: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(parts: CatalogueWatcherParts) {
+    this.parts = parts;
+    this.pool = new pg.Pool({
+      ...parts.config,
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: 5_000,
+      enableChannelBinding: true,
+      application_name: 'hatidata catalogue',
+      options: '-c statement_timeout=20000',
+    });
+    const broke = (error: Error): void =>
+      parts.log.debug({ err: error }, 'the catalogue reader lost its connection');
+    this.pool.on('error', broke);
+    this.pool.on('connect', (client) => client.on('error', broke));
+  }
+
+  /** Resolves with the first snapshot taken; rejects when it can't be. */
+  async start(): Promise<void> {
+    await this.refresh();
+    this.schedule(refreshMs);
+  }
+
+  current(): Catalogue {
+    return this.catalogue;
+  }
+
+  /** Something was sent to the engine that defines: look soon. */
+  expectChange(): void {
+    this.schedule(promptMs);
+  }
+
+  /** Resolves when what is known is as new as this call, or can't be had. */
+  freshen(): Promise<void> {
+    this.next ??= this.refreshAfter(this.running);
+    return this.next;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+    await this.pool.end();
+  }
+
+  /** A look that is due sooner stays. */
+  private schedule(afterMs: number): void {
+    const due = Date.now() + afterMs;
+    if (this.stopped || (this.timer !== undefined && this.due <= due)) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.freshen().then(() => this.schedule(refreshMs));
+    }, afterMs).unref();
+  }
+
+  private async refreshAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
+    await delay(gapMs);
+    // Whoever asks from now on waits for the one after this.
+    this.next = undefined;
+    this.running = this.stopped
+      ? Promise.resolve()
+      : // What is known stays good while the engine is away: nothing can be made there through us.
+        this.refresh().catch((error: unknown) =>
+          this.parts.log.debug({ err: error }, 'the catalogue could not be read'),
+        );
+    await this.running;
+  }
+
+  /** One transaction, so that the pieces fit together. */
+  private async refresh(): Promise<void> {
+    const client = await this.pool.connect();
+    let failure: unknown = true;
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      await client.query(ownPathSql);
+      const { rows } = await client.query<{ fingerprint: string }>(fingerprintSql);
+      const found = rows[0]?.fingerprint;
+      if (found !== this.fingerprint) {
+        const names = await client.query<{ name: string }>(builtinNamesSql);
+        const builtinNames = new Set(names.rows.map(({ name }) => name));
+        this.catalogue = await buildCatalogue(client, builtinNames, this.parts.read);
+        this.fingerprint = found;
+      }
+      await client.query('COMMIT');
+      failure = undefined;
+    } finally {
+      // A connection in a state that nobody knows is not used again.
+      client.release(failure !== undefined);
+    }
+  }
+}

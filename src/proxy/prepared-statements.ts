@@ -1,0 +1,153 @@
+import { HatiError } from '../errors.ts';
+import { isUnrestricted, type Authority } from '../policy/authority.ts';
+import { authorize } from '../policy/authorize.ts';
+import type { Catalogue } from '../policy/catalogue.ts';
+import { authorizeParameterTypes } from '../policy/types.ts';
+import type { ClassifiedText } from '../sql/statement.ts';
+import type { Decision } from './pipeline.ts';
+import type { SearchedSchemas } from './searched-schemas.ts';
+
+export interface PreparedStatementsParts {
+  readonly authority: Authority;
+  readonly catalogue: () => Catalogue;
+  readonly searched: SearchedSchemas;
+}
+
+/** What a statement was judged by, so that it can be judged again. */
+interface Judged {
+  readonly classified: ClassifiedText;
+  readonly parameterTypes: readonly number[];
+}
+
+/** All that a judgement stands on, beside the key. */
+interface Grounds {
+  readonly catalogue: Catalogue;
+  readonly searched: ReadonlySet<string>;
+}
+
+interface Entry {
+  /** All that may be behind the name: the last that the engine confirmed, and what was sent since. */
+  judged: readonly Judged[];
+  grounds: Grounds;
+}
+
+/** Rough memory of what is remembered for one session. */
+const mostBytes = 8 * 1024 * 1024;
+
+/** What the engine made of a message: called once it is known. */
+export type Settle = (done: boolean) => void;
+
+/**
+ * Prepared statements of a session, by the names that SQL and the protocol share. PostgreSQL plans them anew when a
+ * function is replaced or the search path changes, so what was acceptable at Parse may no longer be at Bind or EXECUTE:
+ * then it is judged again.
+ */
+export class PreparedStatements {
+  /** False for a key whose statements are not judged by what they touch. */
+  readonly areJudged: boolean;
+  private readonly parts: PreparedStatementsParts;
+  private readonly entries = new Map<string, Entry>();
+  private bytes = 0;
+  /** Set when an entry had to go that the engine may still have. */
+  private forgotten: Grounds | undefined;
+
+  constructor(parts: PreparedStatementsParts) {
+    this.parts = parts;
+    this.areJudged = !isUnrestricted(parts.authority);
+  }
+
+  /** @returns the decision, or a refusal on account of what the text runs by name. */
+  onDecision(decision: Decision): Decision {
+    if (decision.action !== 'forward' || !this.areJudged) return decision;
+    const { classified } = decision;
+    for (const { executed, prepared } of classified.statements) {
+      for (const name of executed) {
+        const error = this.recheck(name);
+        if (error !== undefined) return { action: 'refuse', error };
+      }
+      // Whether it came to be is not known here, so what was behind the name before stays as well.
+      for (const name of prepared) this.add(name, { classified, parameterTypes: [] });
+    }
+    return decision;
+  }
+
+  /** A Parse is on its way. */
+  parsed(name: string, judged: Judged): Settle {
+    if (!this.areJudged) return () => undefined;
+    this.add(name, judged);
+    return (done) =>
+      this.change(name, (all) => {
+        const at = all.indexOf(judged);
+        if (at === -1) return all;
+        return done ? all.slice(at) : all.toSpliced(at, 1);
+      });
+  }
+
+  /** A Close is on its way. */
+  closed(name: string): Settle {
+    const before = this.entries.get(name)?.judged ?? [];
+    return (done) => {
+      if (done) this.change(name, (all) => all.filter((each) => !before.includes(each)));
+    };
+  }
+
+  /** The refusal, if what is behind the name may no longer run. */
+  recheck(name: string): HatiError | undefined {
+    if (!this.areJudged) return undefined;
+    const grounds = this.grounds();
+    const entry = this.entries.get(name);
+    if (entry === undefined) {
+      // The engine's to refuse, unless it is one that we had to forget and can't judge again.
+      if (this.forgotten === undefined || areSame(this.forgotten, grounds)) return undefined;
+      return new HatiError('prepared_statement_forgotten', { params: { name } });
+    }
+    if (areSame(entry.grounds, grounds)) return undefined;
+    const { authority } = this.parts;
+    for (const { classified, parameterTypes } of entry.judged) {
+      const refusal =
+        authorize(authority, classified, grounds.catalogue, grounds.searched) ??
+        authorizeParameterTypes(authority, parameterTypes, grounds.catalogue);
+      if (refusal !== undefined) return refusal;
+    }
+    entry.grounds = grounds;
+    return undefined;
+  }
+
+  private add(name: string, judged: Judged): void {
+    const before = this.entries.get(name);
+    // Moved to the end, away from what is forgotten first. Its grounds are still those of its oldest part.
+    this.entries.delete(name);
+    this.entries.set(name, {
+      judged: [...(before?.judged ?? []), judged],
+      grounds: before?.grounds ?? this.grounds(),
+    });
+    this.bytes += judged.classified.bytes;
+    for (const oldest of this.entries.keys()) {
+      if (this.bytes <= mostBytes || oldest === name) break;
+      this.forgotten ??= this.entries.get(oldest)!.grounds;
+      this.change(oldest, () => []);
+    }
+  }
+
+  private change(name: string, next: (all: readonly Judged[]) => readonly Judged[]): void {
+    const entry = this.entries.get(name);
+    if (entry === undefined) return;
+    this.bytes -= sizeOf(entry.judged);
+    entry.judged = next(entry.judged);
+    this.bytes += sizeOf(entry.judged);
+    if (entry.judged.length === 0) this.entries.delete(name);
+  }
+
+  private grounds(): Grounds {
+    const catalogue = this.parts.catalogue();
+    return { catalogue, searched: this.parts.searched.within(catalogue) };
+  }
+}
+
+function areSame(one: Grounds, other: Grounds): boolean {
+  return one.catalogue === other.catalogue && one.searched === other.searched;
+}
+
+function sizeOf(judged: readonly Judged[]): number {
+  return judged.reduce((sum, { classified }) => sum + classified.bytes, 0);
+}

@@ -1,0 +1,60 @@
+import type { Catalogue } from '../policy/catalogue.ts';
+import { parsePathList } from '../sql/quote.ts';
+import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
+
+/**
+ * Every schema that the search path of a session may have held since it began: what it can begin with, and what the client
+ * put there. It only grows: a value that a rollback or RESET took back may come back as well. Names are looked up in all of
+ * them, which is at least where PostgreSQL looks.
+ */
+export class SearchedSchemas {
+  private readonly named: Set<string>;
+  private whole: { readonly of: Catalogue; readonly schemas: ReadonlySet<string> } | undefined;
+
+  /** @param settings of the startup packet. */
+  constructor(settings: readonly (readonly [name: string, value: string])[]) {
+    const values = settings.filter(([name]) => name === 'search_path').map(([, value]) => value);
+    this.named = new Set(values.flatMap(schemasOf));
+  }
+
+  within(catalogue: Catalogue): ReadonlySet<string> {
+    if (this.whole?.of !== catalogue) {
+      this.whole = { of: catalogue, schemas: new Set([...catalogue.defaultPath, ...this.named]) };
+    }
+    return this.whole.schemas;
+  }
+
+  /** The same once the text has run. */
+  after(text: ClassifiedText, catalogue: Catalogue): ReadonlySet<string> {
+    const added = addedBy(text);
+    const before = this.within(catalogue);
+    return added.every((name) => before.has(name)) ? before : new Set([...before, ...added]);
+  }
+
+  /** The text may run from now on. */
+  add(text: ClassifiedText): void {
+    for (const name of addedBy(text)) {
+      if (this.named.has(name)) continue;
+      this.named.add(name);
+      this.whole = undefined;
+    }
+  }
+}
+
+function addedBy({ statements }: ClassifiedText): readonly string[] {
+  return statements.flatMap(({ settings }) => settings.filter(setsPath).flatMap(valuesOf));
+}
+
+function setsPath({ operation, name, target }: SettingChange): boolean {
+  return operation === 'set' && name === 'search_path' && target === 'session';
+}
+
+/** A computed value is only for keys whose statements are not judged by names. */
+function valuesOf({ values }: SettingChange): readonly string[] {
+  return (values ?? []).flatMap(schemasOf);
+}
+
+/** The same value is one name in SET and a list in set_config. */
+function schemasOf(value: string): readonly string[] {
+  return [value, ...parsePathList(value)];
+}
