@@ -65,6 +65,12 @@ export const errorRegistry = {
     blame: 'policy',
     text: 'Permission denied: setting {setting} cannot be changed through HatiData',
   },
+  setting_not_readable: {
+    sqlstate: '42501',
+    http: 403,
+    blame: 'policy',
+    text: 'Permission denied: {who} cannot read setting {setting}',
+  },
   setting_value_not_allowed: {
     sqlstate: '42501',
     http: 403,

@@ -117,7 +117,9 @@ function refuseReferences(
   return (
     first(statement.settings, (change) => refuseSetting(authority, change)) ??
     refuseCalls(authority, statement, around) ??
-    first(statement.relations, (ref) => judgeRelation(authority, ref, around.catalogue)) ??
+    first(statement.relations, (ref) =>
+      judgeRelation(authority, ref, around.catalogue, statement.seesOptions),
+    ) ??
     first(statement.relations, (ref) =>
       judgeView(ref, around, (view, inside) => refuseCalls(authority, view, inside)),
     )

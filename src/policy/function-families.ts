@@ -81,8 +81,9 @@ export const functionFamilies: readonly FunctionFamily[] = [
   },
   { reason: 'changes the outcome of later calls', scope: 'query:write', names: /^setseed$/ },
   {
-    reason: 'shows statements or connection strings of other sessions',
-    names: /^pg_stat_get_(activity|backend_activity|wal_receiver|wal_senders|subscription)$/,
+    reason: 'shows what other sessions do, or their connection strings',
+    names:
+      /^(pg_stat_get_(activity|backend_\w+|wal_receiver|wal_senders|subscription|progress_info)|pg_lock_status|pg_prepared_xact)$/,
   },
   {
     reason: 'maintains indexes or catalogues',

@@ -13,16 +13,24 @@ const refused: ReadonlyMap<string, string> = new Map([
     ...['user_mapping_options', '_pg_user_mappings'],
     ...['pg_subscription', 'pg_stat_wal_receiver', 'pg_stat_subscription'],
   ]),
+  ...because('it shows options, which may hold passwords or connection strings', [
+    ...['foreign_server_options', '_pg_foreign_servers'],
+    ...['foreign_data_wrapper_options', '_pg_foreign_data_wrappers'],
+  ]),
   ...because("it shows the server's configuration files", [
     ...['pg_hba_file_rules', 'pg_file_settings', 'pg_ident_file_mappings'],
   ]),
-  ...because('it shows statements of other sessions', [
+  ...because('it shows what other sessions do', [
     ...['pg_stat_activity', 'pg_stat_replication', 'pg_stat_statements', 'pg_stat_statements_info'],
+    ...['pg_locks', 'pg_prepared_xacts', 'pg_stat_ssl', 'pg_stat_gssapi', 'pg_stat_progress_copy'],
   ]),
   ...because('it holds raw values of other relations', [
     ...['pg_largeobject', 'pg_statistic', 'pg_statistic_ext_data'],
   ]),
 ]);
+
+/** They have a column of options, beside what psql and others list. */
+const withOptions: ReadonlySet<string> = new Set(['pg_foreign_server', 'pg_foreign_data_wrapper']);
 
 /** They show common values of columns, of every table that the engine's role may read. */
 const statistics: ReadonlySet<string> = new Set(['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs']);
@@ -35,9 +43,14 @@ export function judgeRelation(
   authority: Authority,
   ref: RelationRef,
   catalogue: Catalogue,
+  seesOptions: boolean,
 ): Refusal | undefined {
   if (isUnrestricted(authority)) return undefined;
   const { schema, name } = ref;
+  if (seesOptions && withOptions.has(name)) {
+    const hint = 'Its options may hold passwords. Name the columns that you want, without them.';
+    return refusal(authority, ref, hint);
+  }
   const reason = refused.get(name) ?? refusedSchemas.get(schema ?? '');
   if (reason !== undefined) return refusal(authority, ref, `${capitalized(reason)}. ${adminHint}`);
   const { limits } = authority;

@@ -1,7 +1,8 @@
 import type { HatiError } from '../errors.ts';
 import type { SettingChange } from '../sql/statement.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
-import { isUnrestricted, mayChange, type Authority } from './authority.ts';
+import { isUnrestricted, mayChange, nameOf, type Authority } from './authority.ts';
+import { isReadableSetting } from './readable-settings.ts';
 import { searchableSchemas } from './relations.ts';
 import {
   any,
@@ -20,7 +21,7 @@ import {
  * One table for SET, RESET, set_config, ALTER … SET and startup parameters.
  *
  * Resetting is always fine where setting is: the engine connection carries its clamps as startup options, so RESET,
- * SET … TO DEFAULT, RESET ALL and DISCARD ALL come back to them. Reading a setting is not restricted.
+ * SET … TO DEFAULT, RESET ALL and DISCARD ALL come back to them. Reading goes by `readable-settings.ts`.
  */
 
 /**
@@ -175,7 +176,7 @@ export function judgeSetting(authority: Authority, change: SettingChange): HatiE
 }
 
 export function refuseSetting(authority: Authority, change: SettingChange): Refusal | undefined {
-  if (change.operation === 'show') return undefined;
+  if (change.operation === 'show') return refuseReading(authority, change.name);
   const { name, values } = change;
   if (name === undefined) return fixed('with a computed name', 'Give the name as a constant.');
   if (name.startsWith(ownPrefix)) {
@@ -194,6 +195,17 @@ export function refuseSetting(authority: Authority, change: SettingChange): Refu
   return name === 'search_path' ? refuseSearchPath(authority, values) : undefined;
 }
 
+/** `SHOW ALL` is a name like any other, and computed names mean any. */
+function refuseReading(authority: Authority, name: string | undefined): Refusal | undefined {
+  if (isUnrestricted(authority) || (name !== undefined && isReadableSetting(name)))
+    return undefined;
+  return {
+    code: 'setting_not_readable',
+    params: { who: nameOf(authority), setting: name ?? 'of a name that is not a constant' },
+    hint: `Settings that say how the server is operated are not shown. Ask for others by name. ${adminHint}`,
+  };
+}
+
 /** `free` may even be computed; `undefined` is refused because nobody listed it. */
 function ruleFor(authority: Authority, name: string): ValueRule | 'free' | undefined {
   const protectedRule = protectedSettings.get(name);
@@ -201,8 +213,32 @@ function ruleFor(authority: Authority, name: string): ValueRule | 'free' | undef
   if (isUnrestricted(authority)) return 'free';
   // Names with a dot are the application's own variables. A computed value in one would carry data past every later
   // rule, so even these must be constants.
-  if (name.includes('.')) return any;
+  if (name.includes('.')) return ownVariables(name);
   return (mayChange(authority) ? writerSettings : readonlySettings).get(name);
+}
+
+/** Of extensions that agents live on, with ceilings; those of others are not the application's to set. */
+const extensionSettings: ReadonlyMap<string, ValueRule> = new Map<string, ValueRule>([
+  ['pg_trgm.similarity_threshold', any],
+  ['pg_trgm.word_similarity_threshold', any],
+  ['pg_trgm.strict_word_similarity_threshold', any],
+  ['hnsw.ef_search', integer(1, 1000)],
+  ['hnsw.iterative_scan', any],
+  ['hnsw.max_scan_tuples', integer(1, 100_000)],
+  ['hnsw.scan_mem_multiplier', integer(1, 8)],
+  ['ivfflat.probes', integer(1, 1000)],
+  ['ivfflat.iterative_scan', any],
+  ['ivfflat.max_probes', integer(1, 1000)],
+]);
+
+/** Prefixes that modules of the server have reserved, or may once they are loaded. */
+const modules =
+  /^(plpgsql|plperl|plpython\w*|pltcl|plv8|pljava|auto_explain|auth_delay|basic_archive|pg_\w+|pgaudit\w*|pgtle|pgl?ogical\w*|hnsw|ivfflat|postgis|postgres_fdw|dblink|citus|columnar|timescaledb\w*|cron|anon|age|sepgsql|supautils|vault|safeupdate|credcheck|passwordcheck\w*|isn|orafce|hypopg|rum|rds|aurora\w*|apg\w*|alloydb\w*|cloudsql|google\w*|azure|neon|crdb\w*|yb\w*)$/;
+
+function ownVariables(name: string): ValueRule | undefined {
+  const listed = extensionSettings.get(name);
+  if (listed) return listed;
+  return modules.test(name.slice(0, name.indexOf('.'))) ? undefined : any;
 }
 
 /**

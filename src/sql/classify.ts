@@ -23,6 +23,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       fieldNames: [...fieldNames],
       types,
       settings,
+      seesOptions: seesOptions(findings),
       prepared: [...findings.prepared],
       executed: [...findings.executed],
       effects: [...findings.effects],
@@ -45,6 +46,17 @@ function walkStatement(raw: RawStmt): WalkedStatement {
     [...findings.names].some(isTemporarySchema);
   if (definesTemporary) findings.effects.add('temporaryTable');
   return { node, findings };
+}
+
+/** Columns of the system catalogue that may hold passwords. */
+const optionColumns = ['srvoptions', 'fdwoptions', 'umoptions'];
+
+function seesOptions({ hasStar, names, bareNames, rangeNames }: Findings): boolean {
+  return (
+    hasStar ||
+    optionColumns.some((name) => names.has(name)) ||
+    [...bareNames].some((name) => rangeNames.has(name))
+  );
 }
 
 function textOf(source: Source, raw: RawStmt | undefined): string {

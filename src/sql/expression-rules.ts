@@ -1,6 +1,7 @@
 import type {
   A_Expr,
   A_Indirection,
+  Alias,
   CaseExpr,
   ColumnRef,
   FuncCall,
@@ -12,9 +13,10 @@ import type {
   SubLink,
   TypeName,
 } from '@pgsql/types';
-import { constantOf, qualifiedName } from './constants.ts';
+import { constantOf, qualifiedName, stringConstantOf } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
+import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
 
@@ -40,6 +42,9 @@ export function functionCall(call: FuncCall, findings: Findings): void {
     findings.settings.push(changeOfSetConfig(call, findings.resolvedSettings.get(call)));
     findings.effects.add('setting');
   }
+  if (name === 'current_setting') findings.settings.push(readOf(stringConstantOf(call.args?.[0])));
+  if (isSettingsFunction(schema, name) && !findings.namedSettings.has(call))
+    findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
 }
 
@@ -57,8 +62,15 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
  */
 export function columnReference({ fields }: ColumnRef, findings: Findings): void {
   const last = fields?.at(-1);
-  if (fields && fields.length > 1 && last && 'String' in last)
-    fieldName(last.String.sval ?? '', findings);
+  if (!fields || !last || !('String' in last)) return;
+  const name = last.String.sval ?? '';
+  if (fields.length > 1) fieldName(name, findings);
+  else findings.bareNames.add(name);
+}
+
+export function alias({ aliasname = '', colnames }: Alias, findings: Findings): void {
+  findings.rangeNames.add(aliasname);
+  if (colnames?.length) findings.hasStar = true;
 }
 
 function fieldName(name: string, findings: Findings): void {
@@ -128,4 +140,7 @@ function operatorName(names: readonly Node[] | undefined, findings: Findings): v
 export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
   findings.relation({ schema, name, location });
+  findings.rangeNames.add(name);
+  if (isSettingsRelation(schema, name) && !findings.namedSettings.has(range))
+    findings.settings.push(readOf(undefined));
 }

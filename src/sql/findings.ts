@@ -25,6 +25,15 @@ export class Findings {
   readonly names = new Set<string>();
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */
   readonly resolvedSettings = new Map<object, string>();
+  /** Nodes that read pg_settings, whose names are known; see `namedSettings`. */
+  readonly namedSettings = new Set<object>();
+
+  /** `*`, or columns that a FROM clause renames: columns are read that nobody names. */
+  hasStar = false;
+  /** Names that stand alone in expressions: columns, or whole rows of what FROM calls so. */
+  readonly bareNames = new Set<string>();
+  /** What FROM calls its relations. */
+  readonly rangeNames = new Set<string>();
 
   readonly #calls = new Set<string>();
   readonly #relations = new Set<string>();

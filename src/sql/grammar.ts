@@ -1,5 +1,6 @@
 import type { Node } from '@pgsql/types';
 import {
+  alias,
   caseExpression,
   columnReference,
   fieldSelection,
@@ -148,6 +149,10 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   SubLink: subLink,
   SortBy: sortBy,
   RangeVar: relation,
+  Alias: alias,
+  A_Star: (_node, findings) => {
+    findings.hasStar = true;
+  },
 
   // Wrappers
   RawStmt: 'part',

@@ -13,12 +13,8 @@ import type {
   VariableShowStmt,
 } from '@pgsql/types';
 import type { Findings } from './findings.ts';
-import {
-  changeOfCatalogueUpdate,
-  changeOfSet,
-  settingName,
-  settingOfCatalogueRow,
-} from './setting-changes.ts';
+import { changeOfCatalogueUpdate, changeOfSet, settingOfCatalogueRow } from './setting-changes.ts';
+import { namedSettings, readOf } from './setting-reads.ts';
 import type { Act, SettingChange } from './statement.ts';
 
 /** The statements whose act depends on more than their name. */
@@ -33,6 +29,11 @@ export function select(
   // The rows that INSERT … VALUES writes are not read from anywhere.
   if (parent !== 'InsertStmt' || !statement.valuesLists)
     findings.act({ class: 'read', verb: 'SELECT' });
+  const read = namedSettings(statement);
+  if (read) {
+    findings.namedSettings.add(read.source);
+    findings.settings.push(...read.names.map(readOf));
+  }
   const named = parent === undefined ? settingOfCatalogueRow(statement) : undefined;
   if (named) findings.resolvedSettings.set(named.call, named.name);
 }
@@ -66,7 +67,10 @@ export function copy(statement: CopyStmt, findings: Findings): void {
   else if (statement.filename !== undefined) {
     findings.act({ class: 'serverAccess', verb: 'COPY with a file of the server' });
   } else if (statement.is_from) findings.act({ class: 'write', verb: 'COPY' });
-  else findings.act({ class: 'read', verb: 'COPY' });
+  else {
+    findings.act({ class: 'read', verb: 'COPY' });
+    if (statement.relation) findings.hasStar = true;
+  }
 }
 
 /** The inner statement is judged as if it ran: with ANALYZE it does, and the last of several options wins. */
@@ -186,6 +190,5 @@ function multiSet(statement: VariableSetStmt, findings: Findings): void {
 
 export function variableShow(statement: VariableShowStmt, findings: Findings): void {
   findings.act({ class: 'setting', verb: 'SHOW' });
-  const name = settingName(statement.name ?? '');
-  findings.settings.push({ operation: 'show', name, values: [], local: false, target: 'session' });
+  findings.settings.push(readOf(statement.name ?? ''));
 }

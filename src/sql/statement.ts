@@ -133,6 +133,8 @@ export interface Statement {
   /** Types that a value is converted to, once each; those spelt `pg_catalog.…` are left out. */
   readonly types: readonly TypeRef[];
   readonly settings: readonly SettingChange[];
+  /** It may read options of foreign servers, if it reads their catalogues: by name, or as part of whole rows. */
+  readonly seesOptions: boolean;
   /** Names of prepared statements that it makes (PREPARE). */
   readonly prepared: readonly string[];
   /** Names of prepared statements that it runs (EXECUTE, also inside EXPLAIN and CREATE TABLE AS). */

@@ -208,7 +208,7 @@ describe('readonly may', () => {
     'SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY',
     'SET CONSTRAINTS ALL IMMEDIATE',
     'SHOW transaction_read_only', // I06
-    'SHOW ALL',
+    'SHOW work_mem',
     'SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL', // I07
     'DISCARD ALL',
     'DISCARD TEMP',
@@ -230,7 +230,7 @@ describe('readonly may', () => {
     'COPY t TO STDOUT',
     'COPY (SELECT * FROM t) TO STDOUT WITH (FORMAT csv, HEADER)',
     "SELECT strftime('%Y', now())",
-    'SELECT * FROM pg_catalog.pg_class, information_schema.columns, pg_stats, pg_settings, pg_prepared_statements',
+    'SELECT * FROM pg_catalog.pg_class, information_schema.columns, pg_stats, pg_prepared_statements',
     'SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_index i', // JDBC
     'SELECT (result.keys).x FROM (SELECT information_schema._pg_expandarray(indkey) AS keys FROM pg_index) result',
     'SELECT (d).grantee, (d).privilege_type FROM (SELECT aclexplode(relacl) AS d FROM pg_class) a', // pgAdmin

@@ -232,3 +232,72 @@ describe('startup parameters go by the same table', () => {
     expect(judge(scope, name, value)).toBe(code);
   });
 });
+
+describe('reading', () => {
+  test.each([
+    'SHOW server_version',
+    'SHOW search_path',
+    'SHOW "TimeZone"',
+    'SHOW transaction_read_only',
+    "SELECT current_setting('server_version_num')::int",
+    "SELECT current_setting('app.tenant', true)",
+    "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'max_index_keys'",
+    "SELECT setting FROM pg_settings s WHERE s.name IN ('work_mem', 'shared_buffers') AND vartype = 'integer'",
+    "SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output'",
+  ])('a readonly key may: %s', (text) => expect(refusal('readonly', text)).toBeUndefined());
+
+  test.each([
+    'SHOW ALL',
+    'SHOW archive_command',
+    'SHOW restore_command',
+    'SHOW ssl_key_file',
+    'SHOW shared_preload_libraries',
+    'SHOW jit_provider',
+    "SELECT current_setting('primary_conninfo')",
+    "SELECT current_setting('archive_' || 'command')",
+    'SELECT * FROM pg_settings',
+    'TABLE pg_settings',
+    'COPY pg_settings TO STDOUT',
+    "SELECT setting FROM pg_settings WHERE name = 'work_mem' OR true",
+    "SELECT setting FROM pg_settings WHERE name IN ('work_mem', 'archive_command')",
+    "SELECT b.setting FROM pg_settings a, pg_settings b WHERE a.name = 'work_mem'",
+    "SELECT (SELECT string_agg(setting, '') FROM pg_settings) FROM pg_settings WHERE name = 'work_mem'",
+    'SELECT * FROM pg_show_all_settings()',
+  ])('a readonly key may not: %s', (text) => {
+    expect(refusal('readonly', text)).toMatch(/readonly scope cannot read setting/);
+    expect(refusal('admin', text)).toBeUndefined();
+  });
+
+  test.each(['plpgsql.variable_conflict', 'auto_explain.log_min_duration', 'pgaudit.log'])(
+    'SET %s is the module’s, not the application’s',
+    (name) => expect(refusal('readonly', `SET ${name} = 'x'`)).toContain(name),
+  );
+  test.each(['pg_trgm.similarity_threshold = 0.2', 'hnsw.ef_search = 100', "app.tenant = 'x'"])(
+    'SET %s is allowed',
+    (text) => expect(refusal('readonly', `SET ${text}`)).toBeUndefined(),
+  );
+  test('but not without end', () =>
+    expect(refusal('readonly', 'SET hnsw.ef_search = 100000')).toContain('hnsw.ef_search'));
+});
+
+describe('options of foreign servers', () => {
+  test.each([
+    'SELECT srvname, srvowner FROM pg_foreign_server s WHERE s.srvname = $1',
+    'SELECT count(*) FROM pg_foreign_data_wrapper',
+  ])('a readonly key may: %s', (text) => expect(refusal('readonly', text)).toBeUndefined());
+
+  test.each([
+    'SELECT srvoptions FROM pg_foreign_server',
+    'SELECT s.srvoptions FROM pg_foreign_server s',
+    'SELECT * FROM pg_foreign_server',
+    'SELECT s FROM pg_foreign_server s',
+    'SELECT to_json(pg_foreign_server) FROM pg_foreign_server',
+    'SELECT g FROM pg_foreign_server AS s (a, b, c, d, e, f, g, h)',
+    'TABLE pg_foreign_server',
+    'COPY pg_foreign_server TO STDOUT',
+    'SELECT * FROM information_schema.foreign_server_options',
+    'SELECT fdwoptions FROM pg_foreign_data_wrapper',
+  ])('a readonly key may not: %s', (text) =>
+    expect(refusal('readonly', text)).toContain('readonly scope cannot read'),
+  );
+});

@@ -291,23 +291,38 @@ describe('settings', () => {
     ],
     [
       "SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'y'",
-      [{ ...session, operation: 'set', name: 'y', values: ['x'] }],
+      [
+        { ...session, operation: 'show', name: 'y', values: [] },
+        { ...session, operation: 'set', name: 'y', values: ['x'] },
+      ],
     ],
     [
       "SELECT set_config(name, 'x', false) FROM pg_settings WHERE name <> 'y'",
-      [{ ...session, operation: 'set', name: undefined, values: ['x'] }],
+      [
+        { ...session, operation: 'set', name: undefined, values: ['x'] },
+        { ...session, operation: 'show', name: undefined, values: [] },
+      ],
     ],
     [
       "SELECT pg_catalog.set_config(name, 'x', false) FROM pg_catalog.pg_settings WHERE name = 'Y'",
-      [{ ...session, operation: 'set', name: 'y', values: ['x'] }],
+      [
+        { ...session, operation: 'show', name: 'y', values: [] },
+        { ...session, operation: 'set', name: 'y', values: ['x'] },
+      ],
     ],
     [
       "SELECT set_config(name, 'x', false) FROM pg_settings, t WHERE name = 'y'",
-      [{ ...session, operation: 'set', name: undefined, values: ['x'] }],
+      [
+        { ...session, operation: 'set', name: undefined, values: ['x'] },
+        { ...session, operation: 'show', name: undefined, values: [] },
+      ],
     ],
     [
       "UPDATE pg_settings SET setting = 'x'",
-      [{ ...session, operation: 'set', name: undefined, values: undefined }],
+      [
+        { ...session, operation: 'set', name: undefined, values: undefined },
+        { ...session, operation: 'show', name: undefined, values: [] },
+      ],
     ],
     [
       'ALTER ROLE r SET a = 1',
