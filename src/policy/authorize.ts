@@ -22,7 +22,26 @@ export function authorize(
   catalogue: Catalogue,
   searched?: ReadonlySet<string>,
 ): HatiError | undefined {
-  const around: Surroundings = { catalogue, searched };
+  const known = passed.get(text);
+  if (
+    known?.authority === authority &&
+    known.catalogue === catalogue &&
+    known.searched === searched
+  )
+    return undefined;
+  const refused = judge(authority, text, { catalogue, searched });
+  if (refused === undefined) passed.set(text, { authority, catalogue, searched });
+  return refused;
+}
+
+/** What each text passed by last: texts are remembered by the reader, so the same ones come again. */
+const passed = new WeakMap<ClassifiedText, Surroundings & { readonly authority: Authority }>();
+
+function judge(
+  authority: Authority,
+  text: ClassifiedText,
+  around: Surroundings,
+): HatiError | undefined {
   for (const [index, statement] of text.statements.entries()) {
     const refusal = refuseStatement(authority, statement, around);
     if (!refusal) continue;
@@ -118,7 +137,7 @@ function refuseReferences(
     first(statement.settings, (change) => refuseSetting(authority, change)) ??
     refuseCalls(authority, statement, around) ??
     first(statement.relations, (ref) =>
-      judgeRelation(authority, ref, around.catalogue, statement.seesOptions),
+      judgeRelation(authority, ref, around, statement.seesOptions),
     ) ??
     first(statement.relations, (ref) =>
       judgeView(ref, around, (view, inside) => refuseCalls(authority, view, inside)),

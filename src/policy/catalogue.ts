@@ -60,6 +60,8 @@ export interface UserRelation {
   readonly schema: string;
   /** What a view runs when it is read; undefined for all other relations. */
   readonly view: Statement | 'unreadable' | undefined;
+  /** A column's type has an implicit cast that may run anything: an operator or function on it would. */
+  readonly convertsUnasked: boolean;
 }
 
 export interface UserType {

@@ -1,6 +1,6 @@
 import type { RelationRef } from '../sql/statement.ts';
 import { isUnrestricted, nameOf, type Authority, type Limits } from './authority.ts';
-import type { Catalogue } from './catalogue.ts';
+import { named, type Catalogue, type Surroundings } from './catalogue.ts';
 import { adminHint, type Refusal } from './refusal.ts';
 
 /**
@@ -42,7 +42,7 @@ const refusedSchemas: ReadonlyMap<string, string> = new Map([
 export function judgeRelation(
   authority: Authority,
   ref: RelationRef,
-  catalogue: Catalogue,
+  { catalogue, searched }: Surroundings,
   seesOptions: boolean,
 ): Refusal | undefined {
   if (isUnrestricted(authority)) return undefined;
@@ -53,6 +53,12 @@ export function judgeRelation(
   }
   const reason = refused.get(name) ?? refusedSchemas.get(schema ?? '');
   if (reason !== undefined) return refusal(authority, ref, `${capitalized(reason)}. ${adminHint}`);
+  if (named(catalogue.relations, ref, searched).some((each) => each.convertsUnasked)) {
+    const hint =
+      'It has a column of a type with an implicit cast, whose function may do anything. ' +
+      adminHint;
+    return refusal(authority, ref, hint);
+  }
   const { limits } = authority;
   const readsEverything = limits === undefined && authority.scopes.has('query:read');
   if (!readsEverything && statistics.has(name))

@@ -18,6 +18,7 @@ export class SearchedSchemas {
   }
 
   within(catalogue: Catalogue): ReadonlySet<string> {
+    if (this.named.size === 0) return byDefault(catalogue);
     if (this.whole?.of !== catalogue) {
       this.whole = { of: catalogue, schemas: new Set([...catalogue.defaultPath, ...this.named]) };
     }
@@ -40,6 +41,17 @@ export class SearchedSchemas {
     }
   }
 }
+
+/** One set for all sessions that changed nothing, so that a judgement made for one holds for the others. */
+function byDefault(catalogue: Catalogue): ReadonlySet<string> {
+  const known = defaults.get(catalogue);
+  if (known) return known;
+  const schemas = new Set(catalogue.defaultPath);
+  defaults.set(catalogue, schemas);
+  return schemas;
+}
+
+const defaults = new WeakMap<Catalogue, ReadonlySet<string>>();
 
 function addedBy({ statements }: ClassifiedText): readonly string[] {
   return statements.flatMap(({ settings }) => settings.filter(setsPath).flatMap(valuesOf));

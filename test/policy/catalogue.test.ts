@@ -12,6 +12,7 @@ import { refusal } from './judge.ts';
 vi.setConfig({ testTimeout: patience, hookTimeout: patience });
 
 let project: Project;
+let server: EmbeddedServer;
 let client: Client;
 let extensionsOnly: Catalogue;
 let objects: Catalogue;
@@ -51,7 +52,7 @@ const attackersObjects = `
 beforeAll(async () => {
   await loadParser();
   project = await temporaryProject();
-  const server = await project.start();
+  server = await project.start();
   client = await connect(server, 'superuser');
   await client.query('SET search_path = public');
   for (const extension of ['citext', 'hstore', 'pg_trgm', 'dblink'])
@@ -190,4 +191,25 @@ describe('beside them, a readonly key goes on', () => {
       expect(refusal('readonly', text, extensionsOnly)).toMatch(/cannot call function/);
     },
   );
+});
+
+test('a column whose type PostgreSQL converts unasked closes its table', async () => {
+  await client.query('TRUNCATE witness');
+  await client.query(`
+    CREATE TYPE quiet AS (a int);
+    CREATE FUNCTION loud(quiet) RETURNS text LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM mark('implicit'); RETURN 'x'; END $$;
+    CREATE CAST (quiet AS text) WITH FUNCTION loud(quiet) AS IMPLICIT;
+    CREATE TABLE quiets (v quiet, list quiet[]);
+    INSERT INTO quiets VALUES (ROW(1), ARRAY[ROW(1)::quiet]);
+    CREATE VIEW shown AS SELECT v FROM quiets`);
+  for (const text of ['SELECT upper(v) FROM quiets', 'SELECT upper(list[1]) FROM public.quiets']) {
+    await client.query(text);
+    expect((await client.query('SELECT FROM witness')).rowCount).toBeGreaterThan(0);
+    await client.query('TRUNCATE witness');
+    const after = await catalogueOf(server);
+    expect(refusal('readonly', text, after)).toMatch(/readonly scope cannot read/);
+    expect(refusal('readonly', 'SELECT v FROM shown', after)).toContain('shown');
+    expect(refusal('readonly', 'SELECT a FROM holder', after)).toBeUndefined();
+  }
 });

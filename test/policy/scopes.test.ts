@@ -10,7 +10,7 @@ import {
   scopeText,
   type Authority,
 } from '../../src/policy/authority.ts';
-import { emptyCatalogue, type Catalogue } from '../../src/policy/catalogue.ts';
+import { emptyCatalogue, type Catalogue, type UserRelation } from '../../src/policy/catalogue.ts';
 import { parseGrants, printGrants } from '../../src/policy/limits.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { refusal } from './judge.ts';
@@ -149,10 +149,13 @@ describe('each kind of statement needs its scope', () => {
 });
 
 const relations = (...names: readonly string[]): Catalogue['relations'] => {
-  const map = new Map<string, { schema: string; view: undefined }[]>();
+  const map = new Map<string, UserRelation[]>();
   for (const path of names) {
     const [schema, name] = path.split('.');
-    map.set(name!, [...(map.get(name!) ?? []), { schema: schema!, view: undefined }]);
+    map.set(name!, [
+      ...(map.get(name!) ?? []),
+      { schema: schema!, view: undefined, convertsUnasked: false },
+    ]);
   }
   return map;
 };

@@ -42,7 +42,8 @@ export async function buildCatalogue(
   const { rows: builtins } = await client.query<{ oid: string; name: string }>(builtinPartsSql);
   const byOid = functionsByOid(functionRows, builtins);
   const { rows: operatorRows } = await client.query<OperatorRow>(operatorsSql);
-  const { rows: relationRows } = await client.query<RelationRow>(relationsSql);
+  const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
+  const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [untrusted]);
   const partial: Catalogue = {
     ...emptyCatalogue,
     builtinNames,
@@ -52,7 +53,7 @@ export async function buildCatalogue(
       { schema, runs: byOid.get(runs) ?? unknownFunction },
     ]),
   };
-  const types = await unsafeTypes(client, byOid, partial, read);
+  const types = await unsafeTypes(client, untrusted, partial, read);
   return {
     ...partial,
     types: grouped(types, ({ schema, name }) => [name, { schema }]),
@@ -109,11 +110,10 @@ const stranger = authorityOf(
 /** Domains with checks are unsafe, unless what they check is harmless to all. */
 async function unsafeTypes(
   client: pg.ClientBase,
-  byOid: ReadonlyMap<string, UserFunction>,
+  untrusted: readonly string[],
   partial: Catalogue,
   read: ReadSql,
 ): Promise<readonly TypeRow[]> {
-  const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
   const unsafe = async (harmless: readonly string[]): Promise<readonly TypeRow[]> =>
     (await client.query<TypeRow>(unsafeTypesSql, [untrusted, harmless])).rows;
   const { rows: domains } = await client.query<DomainRow>(domainsSql);
@@ -146,9 +146,9 @@ async function relations(
   read: ReadSql,
 ): Promise<Catalogue['relations']> {
   const entries: [string, UserRelation][] = [];
-  for (const { schema, name, definition } of rows) {
+  for (const { schema, name, definition, convertsUnasked } of rows) {
     const view = definition === null ? undefined : await viewOf(definition, read);
-    entries.push([name, { schema, view }]);
+    entries.push([name, { schema, view, convertsUnasked }]);
   }
   return grouped(entries, (entry) => entry);
 }

@@ -102,13 +102,8 @@ export interface TypeRow {
   readonly name: string;
 }
 
-/**
- * Types to which a conversion may run what nobody vouches for.
- * $1: functions that nobody vouches for; $2: domains whose checks were found to be harmless.
- */
-export const unsafeTypesSql = `
-  WITH RECURSIVE
-  -- What a type is made of; only parts that are users' own can make it unsafe.
+/** What a type is made of; only parts that are users' own can make it unsafe. */
+const madeOf = `
   made_of (whole, part) AS (
     SELECT oid, typelem FROM pg_type WHERE ${isUsers('typelem')}
     UNION ALL SELECT oid, typbasetype FROM pg_type WHERE ${isUsers('typbasetype')}
@@ -116,7 +111,14 @@ export const unsafeTypesSql = `
     UNION ALL SELECT rngmultitypid, rngsubtype FROM pg_range WHERE ${isUsers('rngsubtype')}
     UNION ALL SELECT c.reltype, a.atttypid FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                WHERE ${isUsers('a.atttypid')} AND NOT a.attisdropped AND c.reltype <> 0
-  ),
+  )`;
+
+/**
+ * Types to which a conversion may run what nobody vouches for.
+ * $1: functions that nobody vouches for; $2: domains whose checks were found to be harmless.
+ */
+export const unsafeTypesSql = `
+  WITH RECURSIVE ${madeOf},
   unsafe (oid) AS (
     SELECT t.oid FROM pg_type t
      WHERE ${isUsers('t.oid')} AND ${isOutside('t.typnamespace')}
@@ -136,11 +138,22 @@ export interface RelationRow {
   readonly name: string;
   /** A view's query; names in it carry their schema. */
   readonly definition: string | null;
+  /** A column is of a type that PostgreSQL converts unasked, by a function that nobody vouches for. */
+  readonly convertsUnasked: boolean;
 }
 
+/** $1: functions that nobody vouches for. */
 export const relationsSql = `
+  WITH RECURSIVE ${madeOf},
+  converting (oid) AS (
+    SELECT castsource FROM pg_cast WHERE castcontext = 'i' AND castfunc = ANY ($1::oid[])
+    UNION
+    SELECT m.whole FROM made_of m JOIN converting u ON u.oid = m.part
+  )
   SELECT n.nspname::text AS schema, c.relname::text AS name,
-         CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS definition
+         CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS definition,
+         EXISTS (SELECT FROM pg_attribute a JOIN converting t ON t.oid = a.atttypid
+                  WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS "convertsUnasked"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE ${isRelation} AND ${isOutside('c.relnamespace')} AND n.nspname NOT LIKE 'pg\\_toast%'`;
 
