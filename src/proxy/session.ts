@@ -45,7 +45,7 @@ export interface SessionParts {
  *
  * States:
  * - `relaying`: both sides open;
- * - `leaving`: the client said Terminate while the engine still works on what it was sent before, as PostgreSQL lets it;
+ * - `leaving`: the client said Terminate while the engine still works on what it was sent before; answers still go out;
  * - `parting`: the session was ended in the middle of a message; the engine's last bytes still go to the client;
  * - `ending`: everything is said; what the engine sends is dropped.
  * Whoever is not `relaying` takes no message any more. The session counts as closed when both sockets are, so that a
@@ -208,7 +208,7 @@ export class Session implements LiveSession {
       this.fail(error);
       return;
     }
-    if (this.state === 'leaving' || this.state === 'ending') return;
+    if (this.state === 'ending' || !this.client.writable) return;
     let flowing = true;
     for (const piece of pieces) flowing = this.client.write(piece);
     if (!flowing) {
@@ -248,6 +248,8 @@ export class Session implements LiveSession {
 
   private clientGone(): void {
     if (this.state === 'relaying' || this.state === 'parting') this.kill();
+    // Nobody is there to read the rest, which the engine must not wait for.
+    else this.engine.resume();
   }
 
   private engineGone(): void {
@@ -267,7 +269,7 @@ export class Session implements LiveSession {
     }
   }
 
-  /** The client said Terminate. What it sent before is the engine's to finish, as without us. */
+  /** The client said Terminate. What it sent before is the engine's to finish and to answer, as without us. */
   private leave(): void {
     if (this.owed.isEmpty) {
       this.close();
@@ -276,7 +278,6 @@ export class Session implements LiveSession {
     this.state = 'leaving';
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
     this.parts.upstream.close();
-    this.closeClient();
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */

@@ -314,6 +314,18 @@ describe('copy', () => {
   });
 });
 
+test('what was sent before Terminate is answered', async () => {
+  const client = await login();
+  client.send(
+    f.query("SELECT repeat('x', 200000), pg_sleep(0.1)"),
+    f.query('SELECT 2'),
+    f.terminate(),
+  );
+  const seen = show(await client.rest());
+  expect(seen.filter((line) => line.startsWith('C'))).toEqual(['C SELECT 1', 'C SELECT 1']);
+  expect(seen.at(-1)).toBe('Z I');
+});
+
 describe('messages that are not allowed', () => {
   test('FunctionCall is refused and the session goes on', async () => {
     const client = await login();
