@@ -95,6 +95,7 @@ export const errorRegistry = {
     http: 403,
     blame: 'policy',
     text: 'Permission denied: {what} needs the scope {scope}',
+    hint: 'Connect with a key that has it; see docs/scopes.md.',
   },
   relation_beyond_limits: {
     sqlstate: '42501',

@@ -116,8 +116,8 @@ export function mayChange({ scopes }: Authority): boolean {
 }
 
 /** How a refusal names the key. */
-export function nameOf({ scope, limits }: Authority): string {
-  return limits === undefined && isBundle(scope) ? `${scope} scope` : 'this key';
+export function nameOf({ scope }: Authority): string {
+  return scope === 'readonly' ? 'readonly scope' : 'this key';
 }
 
 /** Whether one may be given by the other: nobody makes a key that is stronger than his own. */

@@ -5,7 +5,7 @@ import { emptyCatalogue, type Catalogue, type Surroundings } from './catalogue.t
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
-import { adminHint, refusalError, type Refusal } from './refusal.ts';
+import { refusalError, type Refusal } from './refusal.ts';
 import { describeLimits, isSystemRelation, judgeRelation } from './relations.ts';
 import { obstacle } from './requirements.ts';
 import { refuseSetting } from './settings.ts';
@@ -160,7 +160,7 @@ function refuseCalls(
 }
 
 function needs(scope: string, what: string): Refusal {
-  return { code: 'scope_missing', params: { what, scope }, hint: adminHint };
+  return { code: 'scope_missing', params: { what, scope } };
 }
 
 function first<T>(

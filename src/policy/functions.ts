@@ -15,6 +15,10 @@ const populatesRows = /^jsonb?_populate_record/;
 const rowHint =
   "The database has types whose conversion may run the user's code, and a column may be of such a type. " +
   `Use json_to_record or jsonb_to_record with PostgreSQL's own types. ${adminHint}`;
+/** Not 42883: what is not known may exist by the time that it is called. */
+export const unknownHint =
+  'No such function is known where this session looks for it, and unknown ones are not called. ' +
+  'Check the spelling and the search path, or name its schema.';
 const shadowedHint =
   'The database has a function or type of its own by this name, and PostgreSQL may prefer it. ' +
   'Write pg_catalog.name for its own.';
@@ -37,14 +41,20 @@ export function judgeFunction(
     (schema === undefined || schema === 'pg_catalog') && isCallableBuiltin(authority, name);
   const barrier = candidates.find((each) => !isCallable(authority, each));
   if (barrier) return refuse(isBuiltin && schema === undefined ? shadowedHint : userHint(barrier));
-  // It may as well be one of PostgreSQL's own that nobody may call.
+  // It may as well be one of PostgreSQL's own that this key may not call.
   const isRefusedBuiltin =
-    !isBuiltin && (schema ?? 'pg_catalog') === 'pg_catalog' && catalogue.builtinNames.has(name);
-  if (isRefusedBuiltin || (!isBuiltin && candidates.length === 0)) return refuse(builtinHint(name));
+    !isBuiltin &&
+    (schema ?? 'pg_catalog') === 'pg_catalog' &&
+    (catalogue.builtinNames.has(name) || isInFamily(name));
+  if (isRefusedBuiltin) return refuse(builtinHint(name));
   if (populatesRows.test(name) && catalogue.types.size > 0) return refuse(rowHint);
   // `name('x')` converts to a type of that name when no function fits.
   if (named(catalogue.types, ref, searched).length > 0) return refuse(shadowedHint);
-  return undefined;
+  return isBuiltin || candidates.length > 0 ? undefined : refuse(unknownHint);
+}
+
+function isInFamily(name: string): boolean {
+  return functionFamilies.some((family) => family.names.test(name));
 }
 
 export function refusedFunction(authority: Authority, spelt: string, hint: string): Refusal {

@@ -2,8 +2,8 @@ import type { OperatorRef } from '../sql/statement.ts';
 import { isUnrestricted, type Authority } from './authority.ts';
 import { builtinOperators } from './builtin-functions.ts';
 import { named, type Surroundings } from './catalogue.ts';
-import { isCallable, refusedFunction, userHint } from './functions.ts';
-import { adminHint, type Refusal } from './refusal.ts';
+import { isCallable, refusedFunction, unknownHint, userHint } from './functions.ts';
+import type { Refusal } from './refusal.ts';
 
 const shadowedHint =
   'The database has an operator of its own by this name, and PostgreSQL may prefer it. ' +
@@ -24,5 +24,5 @@ export function judgeOperator(
   if (barrier?.runs)
     return refusedFunction(authority, spelt, isBuiltin ? shadowedHint : userHint(barrier.runs));
   if (isBuiltin || candidates.length > 0) return undefined;
-  return refusedFunction(authority, spelt, `No operator of that name is known. ${adminHint}`);
+  return refusedFunction(authority, spelt, unknownHint);
 }
