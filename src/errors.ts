@@ -188,7 +188,7 @@ export const errorRegistry = {
     sqlstate: '22023',
     http: 400,
     blame: 'client',
-    text: 'the agent name must have 1 to 63 characters, none of them a control character',
+    text: 'the agent name must have 1 to 63 characters, none of them a control character, and must not be an API key',
   },
   argument_invalid: {
     sqlstate: '22023',
@@ -275,6 +275,20 @@ export const errorRegistry = {
     http: 429,
     blame: 'client',
     text: 'too many logins from this address are waiting to be checked; try again shortly',
+  },
+  idle_batch: {
+    sqlstate: '25P03',
+    http: 408,
+    blame: 'client',
+    text: 'terminating connection because a batch was left without Sync for too long',
+    hint: 'The limit is idle_in_transaction_session_timeout.',
+  },
+  too_many_arriving: {
+    sqlstate: '53300',
+    http: 503,
+    blame: 'proxy',
+    text: 'too many connections are waiting to log in; this one has waited longest',
+    hint: 'Connect again, and send the password at once.',
   },
   too_many_connections: {
     sqlstate: '53300',

@@ -52,6 +52,11 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     needs: { anyOf: ['query:write', 'schema:write'] },
     limited: true,
   },
+  cascade: {
+    examples: 'CASCADE, with any of these',
+    needs: { anyOf: ['query:write', 'schema:write'] },
+    limited: false,
+  },
   tableChange: {
     examples: 'ALTER and RENAME of tables, views, indexes and sequences; REINDEX, REFRESH',
     needs: { anyOf: ['schema:write'] },

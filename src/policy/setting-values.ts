@@ -49,6 +49,12 @@ export function duration(least: string, most: string): ValueRule {
   return quantity(milliseconds, 1, least, most);
 }
 
+/** In milliseconds; undefined for what is no duration. */
+export function durationMs(value: string): number | undefined {
+  const amount = measure(milliseconds, 1, value);
+  return Number.isNaN(amount) ? undefined : amount;
+}
+
 /** An amount of memory; without a unit, `base` kilobytes. */
 export function memory(base: number, most: string): ValueRule {
   return quantity(kilobytes, base, '0', most);

@@ -8,6 +8,7 @@ import {
   decodeParse,
   decodeQuery,
 } from '../wire/decode.ts';
+import type { ClassifiedText } from '../sql/statement.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
 import {
   flush,
@@ -47,6 +48,8 @@ export interface ClientMessagesParts {
   readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
   readonly ownAnswers: OwnAnswerParts;
+  /** Told of each text that goes to the engine. */
+  readonly onText: (text: ClassifiedText) => void;
 }
 
 /**
@@ -143,9 +146,14 @@ export class ClientMessages {
     if (this.owed.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
     const decision = decide({ ...statement, principal, searched, parts: pipeline });
-    if (decision instanceof Promise)
-      return decision.then((made) => then(this.prepared.onDecision(made)));
-    return then(this.prepared.onDecision(decision));
+    if (decision instanceof Promise) return decision.then((made) => then(this.checked(made)));
+    return then(this.checked(decision));
+  }
+
+  private checked(made: Decision): Decision {
+    const decision = this.prepared.onDecision(made);
+    if (decision.action === 'forward') this.parts.onText(decision.classified);
+    return decision;
   }
 
   // Simple protocol.

@@ -14,6 +14,7 @@ import {
   parameterStatus,
   readyForQuery,
 } from '../wire/backend-messages.ts';
+import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
 import { checkHandshakeParameters } from './engine-parameters.ts';
 import { engineSession } from './engine-session.ts';
@@ -46,7 +47,7 @@ export interface ListenerParts {
 }
 
 const keepAliveMs = 60_000;
-/** Connections that may be arriving beyond the limit of sessions, so that those are told why. */
+/** Clients that may be telling who they are, beyond as many as there may be sessions. */
 const sparePlaces = 100;
 
 /**
@@ -59,11 +60,14 @@ export class Listener {
   private readonly servers: Server[] = [];
   /** Connections that are being set up. */
   private readonly arriving = new Set<Socket>();
-  /** Places taken: sessions, and logins under way that may become one. */
+  /** Those of them that are not known yet. */
+  private readonly unknown: Arrivals;
+  /** Places taken by clients that are known: sessions, and those about to be one. */
   private taken = 0;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
+    this.unknown = new Arrivals(parts.limits.connections + sparePlaces);
     parts.authentication.keys.onEnded((secretId) => {
       void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
     });
@@ -100,14 +104,12 @@ export class Listener {
 
   private async welcome(socket: Socket): Promise<void> {
     socket.on('error', () => undefined);
-    // Beyond this nobody is even asked for his name; a cancel request among them is lost, as it is when PostgreSQL is full.
-    if (this.arriving.size >= this.parts.limits.connections + sparePlaces) {
-      socket.destroy();
-      return;
-    }
     this.arriving.add(socket);
     const { startupSeconds } = this.parts.limits;
     let current = socket;
+    this.unknown.add(socket, peerOf(socket).address, () =>
+      farewell(current, new HatiError('too_many_arriving'), hurriedFarewellMs),
+    );
     const deadline = setTimeout(() => {
       farewell(current, new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
@@ -120,28 +122,30 @@ export class Listener {
         socket.end();
         return;
       }
-      await this.admit(words);
+      await this.admit(words, socket);
     } catch (error) {
       if (!(error instanceof ClientGone)) farewell(current, this.asClientError(error));
       else current.destroy();
     } finally {
       clearTimeout(deadline);
       this.arriving.delete(socket);
+      this.unknown.remove(socket);
     }
   }
 
-  private async admit(startup: Startup): Promise<void> {
+  private async admit(startup: Startup, connection: Socket): Promise<void> {
     const { limits, allowCleartext } = this.parts;
     const peer = peerOf(startup.socket);
+    if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
+      throw new HatiError('tls_required');
+    const principal = await this.identify(startup, peer);
+    this.unknown.remove(connection);
     if (this.taken >= limits.connections) {
       throw new HatiError('too_many_connections', { params: { limit: limits.connections } });
     }
-    if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
-      throw new HatiError('tls_required');
     this.taken += 1;
     let session: Session | undefined;
     try {
-      const principal = await this.identify(startup, peer);
       session = await this.open(startup, principal, peer.address);
     } finally {
       if (session === undefined) this.taken -= 1;
@@ -186,6 +190,7 @@ export class Listener {
       terminate: (processId) => parts.terminate(role, processId),
       principal,
       searched: new SearchedSchemas(wanted.settings),
+      settings: wanted.settings,
       pipeline: parts.pipeline,
       own: {
         keys: parts.keyFunctions,
@@ -230,12 +235,14 @@ export class Listener {
 
 /** How long a client may take to read why it is sent away. */
 const farewellMs = 5_000;
+/** The same when others press behind him. */
+const hurriedFarewellMs = 200;
 
-function farewell(socket: Socket, error: HatiError): void {
+function farewell(socket: Socket, error: HatiError, patienceMs = farewellMs): void {
   if (socket.writable) socket.end(errorResponse(error, 'FATAL'));
   // Unread bytes would turn the close into a reset, and the client might never see the reason.
   socket.resume();
-  const timer = setTimeout(() => socket.destroy(), farewellMs);
+  const timer = setTimeout(() => socket.destroy(), patienceMs);
   socket.once('close', () => clearTimeout(timer));
   if (socket.destroyed) clearTimeout(timer);
 }

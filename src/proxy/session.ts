@@ -8,6 +8,7 @@ import { BackendScanner } from '../wire/backend-scanner.ts';
 import { isFatal } from '../wire/error-fields.ts';
 import { FrontendFramer } from '../wire/framing.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
+import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages, type Outlets } from './client-messages.ts';
 import { unsafeParameter } from './engine-parameters.ts';
 import type { LiveSession } from './live-sessions.ts';
@@ -32,6 +33,8 @@ export interface SessionParts {
   readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
+  /** What the engine's session began with. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
@@ -63,6 +66,7 @@ export class Session implements LiveSession {
   private readonly log: SessionLog;
   private readonly owed = new ResponseQueue();
   private readonly messages: ClientMessages;
+  private readonly batch: BatchDeadline;
   private status: TransactionStatus = 'idle';
   private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
   /** What a client is told in `parting`. */
@@ -82,6 +86,7 @@ export class Session implements LiveSession {
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
     this.log = new SessionLog(parts.log);
+    this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.messages = new ClientMessages({
       outlets: this.outlets(),
       owed: this.owed,
@@ -90,6 +95,7 @@ export class Session implements LiveSession {
       searched: parts.searched,
       pipeline: parts.pipeline,
       ownAnswers: parts.own,
+      onText: (text) => this.batch.onText(text),
     });
     this.closed = Promise.all([closeOf(this.client), closeOf(this.engine)]).then(parts.onClosed);
   }
@@ -166,6 +172,7 @@ export class Session implements LiveSession {
     } finally {
       this.engine.uncork();
     }
+    this.batch.watch(this.owed.isUnsynced);
     if (this.engine.writableNeedDrain && this.state === 'relaying') {
       this.client.pause();
       this.engine.once('drain', () => {
@@ -242,6 +249,14 @@ export class Session implements LiveSession {
   private checkParameter(body: Buffer): void {
     const unsafe = unsafeParameter(body);
     if (unsafe !== undefined) setImmediate(() => void this.end(unsafe));
+  }
+
+  private batchExpired(): void {
+    if (this.state !== 'relaying' || !this.owed.isUnsynced) return;
+    // It may still be at work, or its answers not read yet.
+    if (this.owed.isEmpty && !this.busy && !this.client.writableNeedDrain)
+      void this.end(new HatiError('idle_batch'));
+    else this.batch.watch(true);
   }
 
   // The end.

@@ -47,7 +47,7 @@ function classified(
 ): ClassifiedText {
   const statements = classify(text, parsed);
   const entries = statements.reduce((sum, statement) => sum + entriesOf(statement), 0);
-  if (entries > mostEntries) throw new TooManyParts();
+  if (entries > mostEntries || statements.length > mostStatements) throw new TooManyParts();
   const misplaced = misplacedContextFunction(
     statements.flatMap((statement) => statement.functions),
   );
@@ -57,6 +57,7 @@ function classified(
 
 /** More than anybody writes by hand; what is beyond would hold up the event loop when it comes from a worker. */
 const mostEntries = 50_000;
+const mostStatements = 5_000;
 
 export class TooManyParts extends Error {
   constructor() {

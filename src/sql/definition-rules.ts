@@ -2,12 +2,14 @@ import type {
   AlterTableCmd,
   AlterTableStmt,
   CreateTableAsStmt,
+  DropBehavior,
   DropStmt,
   IntoClause,
   ObjectType,
   RangeVar,
   ReindexStmt,
   RenameStmt,
+  TruncateStmt,
 } from '@pgsql/types';
 import { qualifiedName } from './constants.ts';
 import type { Findings } from './findings.ts';
@@ -76,7 +78,17 @@ function all<Class extends ActClass>(
   return Object.fromEntries(names.map((name) => [`OBJECT_${name}`, actClass]));
 }
 
-export function drop({ removeType, objects }: DropStmt, findings: Findings): void {
+function cascade(behavior: DropBehavior | undefined, findings: Findings): void {
+  if (behavior === 'DROP_CASCADE') findings.act(ddl('cascade'));
+}
+
+export function truncate({ behavior }: TruncateStmt, findings: Findings): void {
+  findings.act(ddl('table'));
+  cascade(behavior, findings);
+}
+
+export function drop({ removeType, objects, behavior }: DropStmt, findings: Findings): void {
+  cascade(behavior, findings);
   const actClass = (removeType && classOfObject[removeType]) ?? 'definition';
   findings.act(ddl(actClass));
   if (actClass !== 'table') return;
@@ -86,7 +98,8 @@ export function drop({ removeType, objects }: DropStmt, findings: Findings): voi
 }
 
 export function rename(statement: RenameStmt, findings: Findings): void {
-  const { renameType, relation } = statement;
+  const { renameType, relation, behavior } = statement;
+  cascade(behavior, findings);
   const actClass = (renameType && classOfObject[renameType]) ?? 'definition';
   if (actClass === 'roles') {
     findings.act(ddl('definition'));
@@ -109,6 +122,7 @@ export function alterTable({ objtype }: AlterTableStmt, findings: Findings): voi
 /** Parts of ALTER TABLE that change who may do what, or which code runs. */
 const rightsCommands = /^AT_(ChangeOwner|(Enable|Disable)\w*(Trig|Rule)\w*|\w*RowSecurity)$/;
 
-export function alterTableCommand({ subtype }: AlterTableCmd, findings: Findings): void {
+export function alterTableCommand({ subtype, behavior }: AlterTableCmd, findings: Findings): void {
+  cascade(behavior, findings);
   if (rightsCommands.test(subtype ?? '')) findings.act(ddl('rights'));
 }

@@ -75,6 +75,8 @@ export function alias({ aliasname = '', colnames }: Alias, findings: Findings): 
 
 function fieldName(name: string, findings: Findings): void {
   findings.fieldNames.add(name);
+  // `('name'::text).current_setting` calls it.
+  if (name === 'current_setting') findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
 }
 

@@ -3,7 +3,7 @@ import type { ActClass } from './statement.ts';
 /** Statements that change definitions or rights, by what they change, whatever their details. */
 export const ddlStatements = {
   tableChange: ['ReplicaIdentityStmt', 'AlterSeqStmt', 'RefreshMatViewStmt'],
-  table: ['TruncateStmt', 'IndexStmt'],
+  table: ['IndexStmt'],
   definition: [
     'CreateSchemaStmt',
     'AlterCollationStmt',

@@ -78,6 +78,7 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   AlterTableStmt: definitions.alterTable,
   AlterTableCmd: definitions.alterTableCommand,
   DropStmt: definitions.drop,
+  TruncateStmt: definitions.truncate,
   RenameStmt: definitions.rename,
   ReindexStmt: definitions.reindex,
 

@@ -1,4 +1,4 @@
-import type { Node, SelectStmt } from '@pgsql/types';
+import type { Alias, Node, SelectStmt } from '@pgsql/types';
 import { nameParts, qualifiedName, stringConstantOf } from './constants.ts';
 import { settingName } from './setting-changes.ts';
 import type { SettingChange } from './statement.ts';
@@ -33,24 +33,36 @@ export function namedSettings(
 ): { readonly source: object; readonly names: readonly string[] } | undefined {
   const [from, ...more] = select.fromClause ?? [];
   const source = from && more.length === 0 ? settingsSource(from) : undefined;
-  if (source === undefined) return undefined;
+  // Columns that the alias renames may make another one `name`.
+  if (source === undefined || source.alias?.colnames?.length) return undefined;
+  const called = source.alias?.aliasname ?? source.called;
   const names = conjuncts(select.whereClause)
-    .map(namesIn)
+    .map((condition) => namesIn(condition, called))
     .find((found) => found !== undefined);
-  return names && { source, names };
+  return names && { source: source.node, names };
 }
 
-function settingsSource(from: Node): object | undefined {
+interface Source {
+  readonly node: object;
+  readonly alias: Alias | undefined;
+  /** What its columns are qualified with when there is no alias. */
+  readonly called: string;
+}
+
+function settingsSource(from: Node): Source | undefined {
   if ('RangeVar' in from) {
-    const { schemaname, relname = '' } = from.RangeVar;
-    return isSettingsRelation(schemaname, relname) ? from.RangeVar : undefined;
+    const { schemaname, relname = '', alias } = from.RangeVar;
+    if (!isSettingsRelation(schemaname, relname)) return undefined;
+    return { node: from.RangeVar, alias, called: relname };
   }
   if (!('RangeFunction' in from)) return undefined;
-  const [pair, ...more] = from.RangeFunction.functions ?? [];
+  const { functions, alias, coldeflist } = from.RangeFunction;
+  const [pair, ...more] = functions ?? [];
   const call = pair && 'List' in pair && more.length === 0 ? pair.List.items?.[0] : undefined;
-  if (!call || !('FuncCall' in call)) return undefined;
+  if (!call || !('FuncCall' in call) || coldeflist?.length) return undefined;
   const { schema, name } = qualifiedName(call.FuncCall.funcname);
-  return isSettingsFunction(schema, name) ? call.FuncCall : undefined;
+  if (!isSettingsFunction(schema, name)) return undefined;
+  return { node: call.FuncCall, alias, called: name };
 }
 
 function conjuncts(where: Node | undefined): readonly Node[] {
@@ -61,18 +73,21 @@ function conjuncts(where: Node | undefined): readonly Node[] {
 }
 
 /** `name = 'constant'`, `name IN ('constant', …)`. */
-function namesIn(condition: Node): readonly string[] | undefined {
+function namesIn(condition: Node, called: string): readonly string[] | undefined {
   if (!('A_Expr' in condition)) return undefined;
   const { kind, name, lexpr, rexpr } = condition.A_Expr;
-  if (nameParts(name).at(-1) !== '=' || !isNameColumn(lexpr) || !rexpr) return undefined;
+  const operator = nameParts(name).join('.');
+  if (operator !== '=' && operator !== 'pg_catalog.=') return undefined;
+  if (!isNameColumn(lexpr, called) || !rexpr) return undefined;
   if (kind === 'AEXPR_OP') return constants([rexpr]);
   if (kind === 'AEXPR_IN' && 'List' in rexpr) return constants(rexpr.List.items ?? []);
   return undefined;
 }
 
-function isNameColumn(node: Node | undefined): boolean {
-  const last = node && 'ColumnRef' in node ? node.ColumnRef.fields?.at(-1) : undefined;
-  return last !== undefined && 'String' in last && last.String.sval === 'name';
+/** `name`, which the relation itself has, so that no outer one is meant; or qualified by what FROM calls it. */
+function isNameColumn(node: Node | undefined, called: string): boolean {
+  const path = node && 'ColumnRef' in node ? nameParts(node.ColumnRef.fields) : [];
+  return path.at(-1) === 'name' && (path.length === 1 || (path.length === 2 && path[0] === called));
 }
 
 function constants(nodes: readonly Node[]): readonly string[] | undefined {

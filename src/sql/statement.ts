@@ -21,6 +21,8 @@ export type ActClass =
   | 'write'
   /** CREATE and DROP of what holds or shows rows, all of it in `relations`; SELECT INTO, TRUNCATE. Verb: DDL, as below. */
   | 'table'
+  /** CASCADE: it also drops, changes or empties what depends on the objects that it names. Verb: DDL. */
+  | 'cascade'
   /** ALTER and RENAME of those, REINDEX and REFRESH of one. */
   | 'tableChange'
   /** Schemas, types, domains, statistics, text search, comments. */

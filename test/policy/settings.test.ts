@@ -263,6 +263,9 @@ describe('reading', () => {
     "SELECT b.setting FROM pg_settings a, pg_settings b WHERE a.name = 'work_mem'",
     "SELECT (SELECT string_agg(setting, '') FROM pg_settings) FROM pg_settings WHERE name = 'work_mem'",
     'SELECT * FROM pg_show_all_settings()',
+    "SELECT ('archive_command'::text).current_setting",
+    "SELECT n FROM pg_settings AS s (n, setting, unit, category, name) WHERE name = 'a.b'",
+    "SELECT s.* FROM (SELECT 'work_mem'::text AS name) x, LATERAL (SELECT setting FROM pg_settings p WHERE x.name = 'work_mem') s",
   ])('a readonly key may not: %s', (text) => {
     expect(refusal('readonly', text)).toMatch(/readonly scope cannot read setting/);
     expect(refusal('admin', text)).toBeUndefined();

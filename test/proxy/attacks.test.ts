@@ -281,3 +281,31 @@ describe('a client that does not read', () => {
     client.close();
   });
 });
+
+describe("an admin key does not borrow the superuser's rights", () => {
+  test.each([
+    ['a function', "CREATE FUNCTION bait() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+    ['a trusted extension', 'CREATE EXTENSION citext'],
+  ])('by names in its temporary schema while it makes %s', async (_what, makes) => {
+    const attacker = await proxy.client();
+    await attacker.query(`
+      CREATE SCHEMA IF NOT EXISTS trap;
+      CREATE TABLE IF NOT EXISTS trap.caught (who text);
+      CREATE OR REPLACE FUNCTION trap.run() RETURNS name LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO trap.caught SELECT current_user;
+        RETURN 'hatidata_writer'; END $$`);
+    await attacker.query(`
+      CREATE TEMP VIEW pg_roles AS SELECT 10::oid AS oid, trap.run() AS rolname;
+      CREATE TEMP VIEW pg_proc AS SELECT oid, trap.run() AS proname, 'i'::"char" AS provolatile FROM pg_catalog.pg_proc;
+      CREATE TEMP VIEW pg_aggregate AS SELECT 1::oid AS aggfnoid, trap.run() AS x;
+      CREATE DOMAIN pg_temp.regprocedure AS text CHECK (trap.run() IS NOT NULL);
+      CREATE DOMAIN pg_temp.bool AS pg_catalog.bool CHECK (trap.run() IS NOT NULL)`);
+    await attacker.query(makes);
+    expect((await admin.query('SELECT * FROM trap.caught')).rows).toEqual([]);
+    const { rows } = await admin.query(
+      "SELECT rolname FROM pg_roles WHERE rolsuper AND rolname LIKE 'hatidata%'",
+    );
+    expect(rows).toEqual([{ rolname: 'hatidata_superuser' }]);
+    await attacker.end();
+  });
+});

@@ -141,6 +141,8 @@ describe('first words', () => {
     const first = await RawClient.login(strict.port);
     const second = new RawClient(strict.port);
     second.send(f.startup({ user: 'agent' }));
+    await second.until('R');
+    second.send(f.password(''));
     expect(show(await second.rest())).toEqual([
       'E 53300 the proxy has reached its limit of 1 connections',
     ]);

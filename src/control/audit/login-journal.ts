@@ -36,15 +36,40 @@ export class LoginJournal implements LoginSink {
     await this.writing;
   }
 
+  /** @returns false when the records had to go one by one, those of the queue alone. */
+  private async write(records: readonly IamRecord[], queued: number): Promise<boolean> {
+    try {
+      await appendIamRecords(this.db, records);
+      this.queue = this.queue.slice(queued);
+      return true;
+    } catch (error) {
+      if (!isDataException(error)) throw error;
+      await this.recordSingly(queued);
+      return false;
+    }
+  }
+
+  /** One record that the store can't hold must not stop those behind it. */
+  private async recordSingly(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= 1) {
+      try {
+        await appendIamRecords(this.db, this.queue.slice(0, 1));
+      } catch (error) {
+        if (!isDataException(error)) throw error;
+        this.log.error({ err: error }, 'a login could not be recorded');
+        this.dropped += 1;
+      }
+      this.queue = this.queue.slice(1);
+    }
+  }
+
   private async drain(): Promise<void> {
     for (let failures = 0; this.queue.length > 0 && failures < 3;) {
       const batch = this.queue.slice(0, batchSize);
       const { dropped } = this;
       const records = dropped === 0 ? batch : [...batch, unrecorded(dropped)];
       try {
-        await appendIamRecords(this.db, records);
-        this.queue = this.queue.slice(batch.length);
-        this.dropped -= dropped;
+        if (await this.write(records, batch.length)) this.dropped -= dropped;
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -56,6 +81,16 @@ export class LoginJournal implements LoginSink {
       }
     }
   }
+}
+
+/** Class 22: the store understood, and refuses what it was given. */
+function isDataException(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code.startsWith('22')
+  );
 }
 
 function iamRecord(login: LoginRecord): IamRecord {
@@ -74,10 +109,13 @@ function iamRecord(login: LoginRecord): IamRecord {
   };
 }
 
+/** UTF-16 units. */
 const longestClaim = 200;
 
+/** Cutting may split a character in two, and JSON in the store takes no halves. */
 function redacted(claim: string | undefined): string | null {
-  return claim === undefined ? null : redactSecrets(claim.slice(0, longestClaim));
+  if (claim === undefined) return null;
+  return redactSecrets(claim.slice(0, longestClaim)).toWellFormed().replaceAll('\0', '');
 }
 
 function unrecorded(count: number): IamRecord {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { HatiError } from '../../errors.ts';
+import { redactSecrets } from '../../shared/redact.ts';
 import {
   authorityOf,
   bundles,
@@ -42,7 +43,9 @@ export function checkedAgent(value: string | null): string {
     value === null ||
     value.trim() === '' ||
     Array.from(value).length > 63 ||
-    hasControlCharacter(value)
+    hasControlCharacter(value) ||
+    // Arguments in the wrong order: it would be shown wherever an agent's name is.
+    redactSecrets(value) !== value
   ) {
     throw new HatiError('agent_name_invalid');
   }
