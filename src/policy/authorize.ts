@@ -10,7 +10,7 @@ import { describeLimits, isSystemRelation, judgeRelation } from './relations.ts'
 import { obstacle } from './requirements.ts';
 import { refuseSetting } from './settings.ts';
 import { judgeType } from './types.ts';
-import { judgeView } from './views.ts';
+import { judgeReading } from './views.ts';
 
 /**
  * May this key run this text? One refused statement refuses the whole text, before any of it runs.
@@ -137,11 +137,9 @@ function refuseReferences(
     first(statement.settings, (change) => refuseSetting(authority, change)) ??
     refuseCalls(authority, statement, around) ??
     first(statement.relations, (ref) =>
-      judgeRelation(authority, ref, around, statement.seesOptions),
+      judgeRelation(authority, ref, around.catalogue, statement.seesOptions),
     ) ??
-    first(statement.relations, (ref) =>
-      judgeView(ref, around, (view, inside) => refuseCalls(authority, view, inside)),
-    )
+    first(statement.relations, (ref) => judgeReading(authority, ref, around, refuseCalls))
   );
 }
 

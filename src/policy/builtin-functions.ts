@@ -4,7 +4,7 @@
 
 export const builtinFunctions: ReadonlySet<string> = new Set(
   `
-abbrev abs aclcontains acldefault aclexplode aclinsert aclitem aclitemeq aclitemin aclitemout aclremove acos
+abbrev pg_is_wal_replay_paused abs aclcontains acldefault aclexplode aclinsert aclitem aclitemeq aclitemin aclitemout aclremove acos
 acosd acosh age any_in any_out any_value any_value_transfn anyarray_in anyarray_out anyarray_send
 anycompatible_in anycompatible_out anycompatiblearray_in anycompatiblearray_out anycompatiblearray_send
 anycompatiblemultirange_in anycompatiblemultirange_out anycompatiblenonarray_in anycompatiblenonarray_out

@@ -26,6 +26,8 @@ export interface Catalogue {
   readonly relations: ReadonlyMap<string, readonly UserRelation[]>;
   /** Schemas that the search path of a new session may hold. */
   readonly defaultPath: readonly string[];
+  /** Schemas named like a role. */
+  readonly userSchemas: readonly string[];
 }
 
 /** What a name in a statement is looked up in. */
@@ -48,20 +50,26 @@ export interface UserFunction {
   /** `schema.name` as SQL spells it. */
   readonly path: string;
   readonly trust: Trust;
+  /** It can be called with one argument, so `x.name` may mean it. */
+  readonly takesOne: boolean;
 }
 
 export interface UserOperator {
   readonly schema: string;
-  /** What it runs; undefined for a function of PostgreSQL's own. */
-  readonly runs: UserFunction | undefined;
+  /** Its function, and those that the planner may put in its place. */
+  readonly runs: readonly UserFunction[];
 }
 
 export interface UserRelation {
   readonly schema: string;
   /** What a view runs when it is read; undefined for all other relations. */
   readonly view: Statement | 'unreadable' | undefined;
-  /** A column's type has an implicit cast that may run anything: an operator or function on it would. */
-  readonly convertsUnasked: boolean;
+  /** Its columns or rows are of such a type (`types`), which PostgreSQL converts where nobody wrote a cast. */
+  readonly isUnsafe: boolean;
+  /** Relations that a view reads. */
+  readonly reads: readonly UserRelation[];
+  /** Functions of the user's that a view and the row policies run, however they are spelt there. */
+  readonly runs: readonly UserFunction[];
 }
 
 export interface UserType {
@@ -77,6 +85,7 @@ export const emptyCatalogue: Catalogue = {
   builtinNames: new Set(),
   relations: new Map(),
   defaultPath: [],
+  userSchemas: [],
 };
 
 /** Those that a name can mean. */

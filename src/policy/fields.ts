@@ -20,7 +20,9 @@ export function judgeField(
   const mayRun =
     deniedFunctions.has(name) ||
     named(catalogue.types, ref, searched).length > 0 ||
-    named(catalogue.functions, ref, searched).some((each) => !isCallable(authority, each));
+    named(catalogue.functions, ref, searched).some(
+      (each) => each.takesOne && !isCallable(authority, each),
+    );
   if (!mayRun) return undefined;
   const hint =
     `x.${name} would call the function ${name} when x has no column of that name. ` +

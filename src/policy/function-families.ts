@@ -131,6 +131,7 @@ export const reviewedVolatile: readonly string[] = [
     'pg_last_wal_receive_lsn',
     'pg_last_wal_replay_lsn',
     'pg_last_xact_replay_timestamp',
+    'pg_is_wal_replay_paused',
   ],
   // Giving back what cannot be taken: drivers send these when a connection returns to their pool
   ...['pg_advisory_unlock', 'pg_advisory_unlock_shared', 'pg_advisory_unlock_all'],

@@ -72,7 +72,11 @@ export function isCallable(authority: Authority, { path, trust }: UserFunction):
   return trust === 'owners' && authority.limits === undefined && authority.scopes.has('query:read');
 }
 
+const tellsState: ReadonlySet<string> = new Set(['pg_sequence_last_value', 'pg_get_sequence_data']);
+
 function isCallableBuiltin(authority: Authority, name: string): boolean {
+  // They tell of any object that is named in a string.
+  if (authority.limits !== undefined && tellsState.has(name)) return false;
   if (builtinFunctions.has(name)) return true;
   if (authority.limits !== undefined) return false;
   const family = functionFamilies.find((each) => each.names.test(name));

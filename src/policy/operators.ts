@@ -20,9 +20,11 @@ export function judgeOperator(
   const spelt = `operator ${schema === undefined ? name : `${schema}.${name}`}`;
   const isBuiltin = (schema === undefined || schema === 'pg_catalog') && builtinOperators.has(name);
   const candidates = named(catalogue.operators, ref, searched);
-  const barrier = candidates.find(({ runs }) => runs !== undefined && !isCallable(authority, runs));
-  if (barrier?.runs)
-    return refusedFunction(authority, spelt, isBuiltin ? shadowedHint : userHint(barrier.runs));
+  const barrier = candidates
+    .flatMap(({ runs }) => runs)
+    .find((each) => !isCallable(authority, each));
+  if (barrier)
+    return refusedFunction(authority, spelt, isBuiltin ? shadowedHint : userHint(barrier));
   if (isBuiltin || candidates.length > 0) return undefined;
   return refusedFunction(authority, spelt, unknownHint);
 }

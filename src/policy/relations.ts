@@ -1,6 +1,6 @@
 import type { RelationRef } from '../sql/statement.ts';
 import { isUnrestricted, nameOf, type Authority, type Limits } from './authority.ts';
-import { named, type Catalogue, type Surroundings } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
 import { adminHint, type Refusal } from './refusal.ts';
 
 /**
@@ -32,8 +32,10 @@ const refused: ReadonlyMap<string, string> = new Map([
 /** They have a column of options, beside what psql and others list. */
 const withOptions: ReadonlySet<string> = new Set(['pg_foreign_server', 'pg_foreign_data_wrapper']);
 
-/** They show common values of columns, of every table that the engine's role may read. */
-const statistics: ReadonlySet<string> = new Set(['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs']);
+/** They show values of columns and sequences, of all that the engine's role may read. */
+const statistics: ReadonlySet<string> = new Set([
+  ...['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs', 'pg_sequences'],
+]);
 
 const refusedSchemas: ReadonlyMap<string, string> = new Map([
   ['pg_toast', 'it holds raw values of other relations'],
@@ -42,7 +44,7 @@ const refusedSchemas: ReadonlyMap<string, string> = new Map([
 export function judgeRelation(
   authority: Authority,
   ref: RelationRef,
-  { catalogue, searched }: Surroundings,
+  catalogue: Catalogue,
   seesOptions: boolean,
 ): Refusal | undefined {
   if (isUnrestricted(authority)) return undefined;
@@ -53,12 +55,6 @@ export function judgeRelation(
   }
   const reason = refused.get(name) ?? refusedSchemas.get(schema ?? '');
   if (reason !== undefined) return refusal(authority, ref, `${capitalized(reason)}. ${adminHint}`);
-  if (named(catalogue.relations, ref, searched).some((each) => each.convertsUnasked)) {
-    const hint =
-      'It has a column of a type with an implicit cast, whose function may do anything. ' +
-      adminHint;
-    return refusal(authority, ref, hint);
-  }
   const { limits } = authority;
   const readsEverything = limits === undefined && authority.scopes.has('query:read');
   if (!readsEverything && statistics.has(name))

@@ -53,8 +53,8 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     limited: true,
   },
   cascade: {
-    examples: 'CASCADE, with any of these',
-    needs: { anyOf: ['query:write', 'schema:write'] },
+    examples: 'CASCADE, with any of these: it also drops policies, functions, and whatever depends',
+    needs: { allOf: ['schema:write', 'policy:write'] },
     limited: false,
   },
   tableChange: {
@@ -68,7 +68,8 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     limited: false,
   },
   rights: {
-    examples: 'GRANT, REVOKE, row policies, owners, switching triggers and rules on or off',
+    examples:
+      'GRANT, REVOKE, row policies, owners, triggers and rules on or off, parents and partitions, security options of views',
     needs: { allOf: ['schema:write', 'policy:write'] },
     limited: false,
   },

@@ -1,4 +1,5 @@
 import type { HatiError } from '../errors.ts';
+import { parsePathList } from '../sql/quote.ts';
 import type { SettingChange } from '../sql/statement.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import { isUnrestricted, mayChange, nameOf, type Authority } from './authority.ts';
@@ -248,7 +249,9 @@ function ownVariables(name: string): ValueRule | undefined {
 function refuseSearchPath({ limits }: Authority, values: readonly string[]): Refusal | undefined {
   if (limits === undefined) return undefined;
   const open = new Set(['', 'pg_catalog', ...searchableSchemas(limits)]);
-  const barred = values.find((value) => !open.has(value) || !open.has(value.toLowerCase()));
+  const barred = values.find(
+    (value) => ![value, ...parsePathList(value)].every((name) => open.has(name)),
+  );
   if (barred === undefined) return undefined;
   const hint = `The key is limited: its search path may hold ${searchableSchemas(limits).join(', ')}.`;
   return wrongValue('search_path', barred.slice(0, 64), hint);

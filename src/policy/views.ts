@@ -1,36 +1,49 @@
 import type { RelationRef, Statement } from '../sql/statement.ts';
+import { isUnrestricted, nameOf, type Authority } from './authority.ts';
 import { named, type Surroundings, type UserRelation } from './catalogue.ts';
-import type { Refusal } from './refusal.ts';
+import { isCallable, refusedFunction, userHint } from './functions.ts';
+import { adminHint, type Refusal } from './refusal.ts';
 
 /**
- * A view runs the functions of its definition as whoever reads it. So they are judged as if they stood in the statement,
- * those of the views that it reads as well. Which relations it reads is its owner's to decide.
+ * What reading a relation runs: a view the functions of its definition, a row policy those of its condition, as whoever
+ * reads. So they are judged as if they stood in the statement, those of the views that it reads as well. Which relations
+ * and columns a view reads is its owner's to decide, so limits don't count in there.
  */
-export function judgeView(
+export function judgeReading(
+  limited: Authority,
   ref: RelationRef,
   { catalogue, searched }: Surroundings,
-  judge: (view: Statement, around: Surroundings) => Refusal | undefined,
+  judge: (authority: Authority, view: Statement, around: Surroundings) => Refusal | undefined,
 ): Refusal | undefined {
-  if (!catalogue.relations.has(ref.name)) return undefined;
+  if (isUnrestricted(limited) || !catalogue.relations.has(ref.name)) return undefined;
+  const authority = { ...limited, limits: undefined };
   const spelt = ref.schema === undefined ? ref.name : `${ref.schema}.${ref.name}`;
+  const blame = (refusal: Refusal): Refusal => ({
+    ...refusal,
+    hint: `Reading ${spelt} runs it. ${refusal.hint ?? ''}`.trimEnd(),
+  });
   // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
   const inside: Surroundings = { catalogue, searched: new Set() };
-  const seen = new Set<View>();
-  const waiting = [...views(ref, { catalogue, searched })];
-  for (let view = waiting.pop(); view; view = waiting.pop()) {
-    if (seen.has(view)) continue;
-    seen.add(view);
+  const seen = new Set<UserRelation>();
+  const waiting = [...named(catalogue.relations, ref, searched)];
+  for (let relation = waiting.pop(); relation; relation = waiting.pop()) {
+    if (seen.has(relation)) continue;
+    seen.add(relation);
+    const { view, runs, isUnsafe } = relation;
     if (view === 'unreadable') return { code: 'view_unreadable', params: { relation: spelt } };
-    const refusal = judge(view, inside);
-    if (refusal)
-      return { ...refusal, hint: `The view ${spelt} runs it. ${refusal.hint ?? ''}`.trimEnd() };
-    for (const inner of view.relations) waiting.push(...views(inner, inside));
+    if (isUnsafe) return unsafe(limited, spelt);
+    const barrier = runs.find((each) => !isCallable(authority, each));
+    if (barrier) return blame(refusedFunction(limited, barrier.path, userHint(barrier)));
+    const refusal = view && judge(authority, view, inside);
+    if (refusal) return blame(refusal);
+    waiting.push(...relation.reads);
   }
   return undefined;
 }
 
-type View = NonNullable<UserRelation['view']>;
-
-function views(ref: RelationRef, { catalogue, searched }: Surroundings): readonly View[] {
-  return named(catalogue.relations, ref, searched).flatMap(({ view }) => (view ? [view] : []));
+function unsafe(authority: Authority, relation: string): Refusal {
+  const hint =
+    'It has to do with a type whose conversion may run anything: a domain with such a check, or a type with such a cast. ' +
+    adminHint;
+  return { code: 'relation_not_allowed', params: { who: nameOf(authority), relation }, hint };
 }

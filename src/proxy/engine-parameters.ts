@@ -14,6 +14,12 @@ export function unsafeParameter(body: Buffer): HatiError | undefined {
   return new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
 }
 
+/** The search path, where the engine reports it (from PostgreSQL 18 on). */
+export function reportedPath(body: Buffer): string | undefined {
+  const [name, value] = body.toString('utf8').split('\0');
+  return name === 'search_path' ? value : undefined;
+}
+
 /** The same check for what the engine reported during the handshake. */
 export function checkHandshakeParameters(parameters: ReadonlyMap<string, string>): void {
   for (const [name, wanted] of required) {

@@ -189,7 +189,7 @@ export class Listener {
       upstream,
       terminate: (processId) => parts.terminate(role, processId),
       principal,
-      searched: new SearchedSchemas(wanted.settings),
+      searched: new SearchedSchemas(wanted.settings, upstream.parameters.get('search_path')),
       settings: wanted.settings,
       pipeline: parts.pipeline,
       own: {

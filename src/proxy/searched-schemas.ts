@@ -1,5 +1,5 @@
 import type { Catalogue } from '../policy/catalogue.ts';
-import { parsePathList } from '../sql/quote.ts';
+import { parsePathList, truncateName } from '../sql/quote.ts';
 import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
 
 /**
@@ -11,16 +11,27 @@ export class SearchedSchemas {
   private readonly named: Set<string>;
   private whole: { readonly of: Catalogue; readonly schemas: ReadonlySet<string> } | undefined;
 
-  /** @param settings of the startup packet. */
-  constructor(settings: readonly (readonly [name: string, value: string])[]) {
+  /**
+   * @param settings of the startup packet.
+   * @param reported what the engine says of its path, if it does.
+   */
+  constructor(
+    settings: readonly (readonly [name: string, value: string])[],
+    reported: string | undefined,
+  ) {
     const values = settings.filter(([name]) => name === 'search_path').map(([, value]) => value);
+    if (reported !== undefined) values.push(reported);
     this.named = new Set(values.flatMap(schemasOf));
   }
 
   within(catalogue: Catalogue): ReadonlySet<string> {
-    if (this.named.size === 0) return byDefault(catalogue);
     if (this.whole?.of !== catalogue) {
-      this.whole = { of: catalogue, schemas: new Set([...catalogue.defaultPath, ...this.named]) };
+      const usual = byDefault(catalogue);
+      const isUsual = [...this.named].every((name) => usual.has(name));
+      this.whole = {
+        of: catalogue,
+        schemas: isUsual ? usual : widened(catalogue, this.named),
+      };
     }
     return this.whole.schemas;
   }
@@ -29,12 +40,22 @@ export class SearchedSchemas {
   after(text: ClassifiedText, catalogue: Catalogue): ReadonlySet<string> {
     const added = addedBy(text);
     const before = this.within(catalogue);
-    return added.every((name) => before.has(name)) ? before : new Set([...before, ...added]);
+    if (added.every((name) => before.has(name))) return before;
+    return widened(catalogue, [...this.named, ...added]);
   }
 
   /** The text may run from now on. */
   add(text: ClassifiedText): void {
-    for (const name of addedBy(text)) {
+    this.addNames(addedBy(text));
+  }
+
+  /** PostgreSQL 18 reports its path whenever it changes, also by code inside. */
+  addReported(value: string): void {
+    this.addNames(schemasOf(value));
+  }
+
+  private addNames(names: readonly string[]): void {
+    for (const name of names) {
       if (this.named.has(name)) continue;
       this.named.add(name);
       this.whole = undefined;
@@ -42,11 +63,18 @@ export class SearchedSchemas {
   }
 }
 
+/** `$user` is the schema named like the role, whichever that is. */
+function widened(catalogue: Catalogue, names: Iterable<string>): ReadonlySet<string> {
+  const all = new Set([...catalogue.defaultPath, ...names]);
+  if (all.has('$user')) for (const schema of catalogue.userSchemas) all.add(schema);
+  return all;
+}
+
 /** One set for all sessions that changed nothing, so that a judgement made for one holds for the others. */
 function byDefault(catalogue: Catalogue): ReadonlySet<string> {
   const known = defaults.get(catalogue);
   if (known) return known;
-  const schemas = new Set(catalogue.defaultPath);
+  const schemas = widened(catalogue, []);
   defaults.set(catalogue, schemas);
   return schemas;
 }
@@ -68,5 +96,5 @@ function valuesOf({ values }: SettingChange): readonly string[] {
 
 /** The same value is one name in SET and a list in set_config. */
 function schemasOf(value: string): readonly string[] {
-  return [value, ...parsePathList(value)];
+  return [truncateName(value), ...parsePathList(value)];
 }

@@ -10,7 +10,7 @@ import { FrontendFramer } from '../wire/framing.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
 import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages, type Outlets } from './client-messages.ts';
-import { unsafeParameter } from './engine-parameters.ts';
+import { reportedPath, unsafeParameter } from './engine-parameters.ts';
 import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
@@ -247,6 +247,8 @@ export class Session implements LiveSession {
 
   /** What we read must be what the engine reads; if it can't be any more, the session can't go on. */
   private checkParameter(body: Buffer): void {
+    const path = reportedPath(body);
+    if (path !== undefined) this.parts.searched.addReported(path);
     const unsafe = unsafeParameter(body);
     if (unsafe !== undefined) setImmediate(() => void this.end(unsafe));
   }

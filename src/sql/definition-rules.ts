@@ -1,15 +1,20 @@
 import type {
+  AlterObjectSchemaStmt,
   AlterTableCmd,
   AlterTableStmt,
+  CreateStmt,
   CreateTableAsStmt,
+  DefElem,
   DropBehavior,
   DropStmt,
   IntoClause,
+  Node,
   ObjectType,
   RangeVar,
   ReindexStmt,
   RenameStmt,
   TruncateStmt,
+  ViewStmt,
 } from '@pgsql/types';
 import { qualifiedName } from './constants.ts';
 import type { Findings } from './findings.ts';
@@ -28,6 +33,30 @@ export function into(clause: IntoClause, findings: Findings): void {
 export function createTableAs(statement: CreateTableAsStmt, findings: Findings): void {
   findings.act(ddl('table'));
   if (statement.into?.rel) temporary(statement.into.rel, findings);
+}
+
+/** A child of another table takes part in it, past the row policies of either. */
+export function createTable({ relation, inhRelations }: CreateStmt, findings: Findings): void {
+  create(relation, findings);
+  if (inhRelations?.length) findings.act(ddl('rights'));
+}
+
+export function createView({ view, options }: ViewStmt, findings: Findings): void {
+  create(view, findings);
+  securityOptions(options, findings);
+}
+
+/** Options of a view that say with whose rights it reads. */
+function securityOptions(options: readonly Node[] | undefined, findings: Findings): void {
+  const isOne = (each: Node): boolean =>
+    'DefElem' in each && /^(security_\w+|check_option)$/.test(each.DefElem.defname ?? '');
+  if (options?.some(isOne)) findings.act(ddl('rights'));
+}
+
+export function alterSchema({ objectType }: AlterObjectSchemaStmt, findings: Findings): void {
+  const actClass = (objectType && classOfObject[objectType]) ?? 'definition';
+  // It names the new schema as a string: who is limited must not move tables about.
+  findings.act(ddl(actClass === 'table' ? 'definition' : actClass));
 }
 
 /** For the relation that a CREATE statement makes. */
@@ -119,10 +148,27 @@ export function alterTable({ objtype }: AlterTableStmt, findings: Findings): voi
   else findings.act(ddl(objtype === 'OBJECT_TYPE' ? 'definition' : 'tableChange'));
 }
 
-/** Parts of ALTER TABLE that change who may do what, or which code runs. */
-const rightsCommands = /^AT_(ChangeOwner|(Enable|Disable)\w*(Trig|Rule)\w*|\w*RowSecurity)$/;
+/**
+ * Parts of ALTER TABLE that change who may do what, or which code runs. A row policy is that of the table which a query
+ * names, so a new parent shows the rows of its children past theirs.
+ */
+const rightsCommands =
+  /^AT_(ChangeOwner|(Enable|Disable)\w*(Trig|Rule)\w*|\w*RowSecurity|AddInherit|DropInherit|(Attach|Detach)Partition\w*)$/;
 
-export function alterTableCommand({ subtype, behavior }: AlterTableCmd, findings: Findings): void {
+export function alterTableCommand(
+  { subtype, behavior, def }: AlterTableCmd,
+  findings: Findings,
+): void {
   cascade(behavior, findings);
   if (rightsCommands.test(subtype ?? '')) findings.act(ddl('rights'));
+  if (def && 'List' in def) securityOptions(def.List.items, findings);
+}
+
+/** Options of sequences that name a relation, and one a column behind it, as a list of strings. */
+export function option({ defname, arg }: DefElem, findings: Findings): void {
+  if (!arg || !('List' in arg)) return;
+  const { items } = arg.List;
+  if (defname === 'sequence_name') findings.relation({ ...qualifiedName(items), location: 0 });
+  else if (defname === 'owned_by' && items && items.length > 1)
+    findings.relation({ ...qualifiedName(items.slice(0, -1)), location: 0 });
 }

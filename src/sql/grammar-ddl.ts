@@ -12,8 +12,6 @@ export const ddlStatements = {
     'CommentStmt',
     'CreateStatsStmt',
     'AlterStatsStmt',
-    // It names the new schema as a string: who is limited must not move tables about.
-    'AlterObjectSchemaStmt',
     'CompositeTypeStmt',
     'CreateEnumStmt',
     'AlterEnumStmt',

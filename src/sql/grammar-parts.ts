@@ -47,7 +47,6 @@ export const parts = [
   'ColumnDef',
   'TableLikeClause',
   'IndexElem',
-  'DefElem',
   'XmlSerialize',
   'PartitionElem',
   'PartitionSpec',

@@ -69,14 +69,15 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   LockStmt: { class: 'lock', verb: 'LOCK TABLE' },
 
   // Definitions that may be temporary
-  CreateStmt: (node, findings) => definitions.create(node.relation, findings),
+  CreateStmt: definitions.createTable,
   CreateTableAsStmt: definitions.createTableAs,
   CreateSeqStmt: (node, findings) => definitions.create(node.sequence, findings),
-  ViewStmt: (node, findings) => definitions.create(node.view, findings),
+  ViewStmt: definitions.createView,
 
   // Definitions whose kind depends on what they are about
   AlterTableStmt: definitions.alterTable,
   AlterTableCmd: definitions.alterTableCommand,
+  AlterObjectSchemaStmt: definitions.alterSchema,
   DropStmt: definitions.drop,
   TruncateStmt: definitions.truncate,
   RenameStmt: definitions.rename,
@@ -151,6 +152,7 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   SortBy: sortBy,
   RangeVar: relation,
   Alias: alias,
+  DefElem: definitions.option,
   A_Star: (_node, findings) => {
     findings.hasStar = true;
   },

@@ -27,10 +27,29 @@ export function parsePath(spelt: string): readonly string[] | undefined {
   return match ? [match[1], match[2]].filter((name) => name !== undefined).map(fold) : undefined;
 }
 
-/** The names of a `search_path` value, as PostgreSQL reads the list. */
+/**
+ * The names of a `search_path` value, as PostgreSQL reads the list (SplitIdentifierString): its own white space, ASCII
+ * letters folded, quotes taken off, cut to the longest name.
+ */
 export function parsePathList(value: string): readonly string[] {
-  const items = value.match(/"(?:[^"]|"")*"|[^,\s"]+/g) ?? [];
-  return items.map(fold);
+  const items = value.match(/"(?:[^"]|"")*"|[^, \t\n\r\f\v"][^, \t\n\r\f\v]*/g) ?? [];
+  return items.map((item) => truncateName(fold(item)));
+}
+
+/** NAMEDATALEN - 1. */
+const longestName = 63;
+
+/** As many whole characters as fit in the longest name that PostgreSQL keeps. */
+export function truncateName(name: string): string {
+  if (Buffer.byteLength(name) <= longestName) return name;
+  let kept = '';
+  let bytes = 0;
+  for (const character of name) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > longestName) break;
+    kept += character;
+  }
+  return kept;
 }
 
 /** A path as people write it: quotes only where SQL would read another name without. */

@@ -79,6 +79,11 @@ describe('each kind of statement needs its scope', () => {
     ['ALTER TABLE t DISABLE TRIGGER ALL', 'schema:write,policy:write'],
     ['ALTER TABLE t OWNER TO u', 'schema:write,policy:write'],
     ['CREATE POLICY p ON t', 'schema:write,policy:write'],
+    ['ALTER TABLE t INHERIT p', 'schema:write,policy:write'],
+    ['ALTER TABLE t ATTACH PARTITION p DEFAULT', 'schema:write,policy:write'],
+    ['CREATE TABLE c () INHERITS (t)', 'schema:write,policy:write'],
+    ['ALTER VIEW t SET (security_invoker = off)', 'schema:write,policy:write'],
+    ['DROP SCHEMA s CASCADE', 'schema:write,policy:write'],
     ['DROP POLICY p ON t', 'schema:write,policy:write'],
     ['CREATE EXTENSION hstore', 'schema:write,environment:write'],
     ['DROP EXTENSION hstore', 'schema:write,environment:write'],
@@ -87,6 +92,7 @@ describe('each kind of statement needs its scope', () => {
       'CALL p()',
       "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
       'DROP FUNCTION f()',
+      'ALTER FUNCTION f() SET SCHEMA s',
       'CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f()',
       'CREATE RULE r AS ON SELECT TO t DO INSTEAD NOTHING',
     ].map((text) => [text, 'query:write,schema:write,policy:write,environment:write'] as const),
@@ -154,7 +160,7 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
     const [schema, name] = path.split('.');
     map.set(name!, [
       ...(map.get(name!) ?? []),
-      { schema: schema!, view: undefined, convertsUnasked: false },
+      { schema: schema!, view: undefined, isUnsafe: false, runs: [], reads: [] },
     ]);
   }
   return map;
@@ -163,13 +169,14 @@ const catalogue: Catalogue = {
   ...emptyCatalogue,
   relations: relations('sales.orders', 'sales.people', 'hr.people', 'hr.wages', 'main.orders'),
   functions: new Map([
-    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const }]],
-    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const }]],
+    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const, takesOne: true }]],
+    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const, takesOne: true }]],
   ]),
 };
 
 describe('limits', () => {
   const sales = key('query:*,schema:*', { schemas: ['sales'] });
+  const all = key('admin', { schemas: ['sales'] });
   const few = key('query:*', { tables: ['sales.orders', 'hr.people'] });
 
   test.each([
@@ -194,14 +201,23 @@ describe('limits', () => {
     [sales, 'CREATE TABLE hr.made (a int)', 'hr.made is outside'],
     [sales, 'CREATE TABLE made (LIKE hr.wages)', 'hr.wages is outside'],
     [sales, 'CREATE TABLE made (a int REFERENCES hr.wages)', 'hr.wages is outside'],
-    [sales, 'CREATE TABLE made () INHERITS (hr.wages)', 'hr.wages is outside'],
+    [sales, 'CREATE TABLE made () INHERITS (hr.wages)', 'needs the scope policy:write'],
     [sales, 'ALTER TABLE hr.wages ADD b int', 'hr.wages is outside'],
     [sales, 'DROP TABLE sales.orders, hr.wages', 'hr.wages is outside'],
     [sales, 'CREATE TEMP TABLE made (a int)', 'limited to the schemas sales'],
     [sales, 'SELECT * FROM pg_temp.made', 'pg_temp.made is outside'],
-    [sales, 'TRUNCATE sales.orders CASCADE', 'limited to the schemas sales'],
-    [sales, 'DROP TABLE sales.orders CASCADE', 'limited to the schemas sales'],
-    [sales, 'ALTER TABLE sales.orders DROP COLUMN id CASCADE', 'limited to the schemas sales'],
+    [sales, 'TRUNCATE sales.orders CASCADE', 'needs the scope policy:write'],
+    [sales, 'DROP TABLE sales.orders CASCADE', 'needs the scope policy:write'],
+    [sales, 'ALTER TABLE sales.orders DROP COLUMN id CASCADE', 'needs the scope policy:write'],
+    [
+      sales,
+      'CREATE TABLE made (a int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME hr.s))',
+      'hr.s is outside',
+    ],
+    [sales, 'CREATE SEQUENCE made OWNED BY hr.wages.id', 'hr.wages is outside'],
+    [sales, "SELECT pg_sequence_last_value('hr.s')", 'function pg_sequence_last_value'],
+    [sales, 'SELECT * FROM pg_sequences', 'cannot read pg_sequences'],
+    [all, 'TRUNCATE sales.orders CASCADE', 'limited to the schemas sales'],
     [sales, 'CREATE SCHEMA other', 'limited to the schemas sales'],
     [sales, 'ALTER TABLE sales.orders SET SCHEMA hr', 'limited to'],
     [sales, 'VACUUM', 'limited to'],
@@ -217,6 +233,14 @@ describe('limits', () => {
     [few, 'SELECT * FROM unknown_yet', 'unknown_yet is outside'],
   ])('%#: %s', (authority, text, why) => {
     expect(refusal(authority, text, catalogue)).toContain(why);
+  });
+
+  test('a schema with a comma in its name opens no others', () => {
+    const odd = key('query:read', { schemas: ['"a,b"'] });
+    expect(refusal(odd, "SELECT set_config('search_path', 'a,b', false)")).toContain('search_path');
+    expect(refusal(odd, "SELECT set_config('search_path', '\"a,b\"', false)")).toContain(
+      'search_path',
+    );
   });
 
   test('named functions are callable, others of the database by trust', () => {

@@ -119,7 +119,7 @@ describe('functions', () => {
     });
     await expect(reader.query('SELECT * FROM batches')).rejects.toMatchObject({
       message: 'Permission denied: readonly scope cannot call function main.next_batch',
-      hint: expect.stringContaining('The view batches runs it.'),
+      hint: expect.stringContaining('Reading batches runs it.'),
     });
     await expect(reader.query("SELECT '5'::odd")).rejects.toMatchObject({
       message: 'Permission denied: readonly scope cannot convert to type odd',

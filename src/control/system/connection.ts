@@ -79,7 +79,7 @@ export class SystemConnection {
         ...(this.role === undefined ? [] : ([['role', this.role]] as const)),
         ['search_path', 'pg_catalog'],
         ['default_transaction_read_only', 'on'],
-        ['statement_timeout', '10000'],
+        ['statement_timeout', '3000'],
         ['TimeZone', 'UTC'],
         ['DateStyle', 'ISO'],
       ],

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { authorityOf, bundles } from '../../policy/authority.ts';
+import { readonlyAuthority } from '../../policy/authority.ts';
 import { authorize } from '../../policy/authorize.ts';
 import { builtinFunctions } from '../../policy/builtin-functions.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../policy/catalogue.ts';
 import { trustOf } from '../../policy/function-trust.ts';
 import { parsePathList, spelledPath } from '../../sql/quote.ts';
-import type { ClassifiedText } from '../../sql/statement.ts';
+import type { ReadSql, ViewDefinition, ViewReader } from './views.ts';
 import {
   builtinPartsSql,
   domainsSql,
@@ -29,49 +29,68 @@ import {
   type TypeRow,
 } from './queries.ts';
 
-/** Reads SQL that the database printed: definitions of views, checks of domains. */
-export type ReadSql = (text: string) => ClassifiedText | Promise<ClassifiedText>;
+export interface Snapshot {
+  readonly catalogue: Catalogue;
+  /** False when some views could not be read now: it is worth another try. */
+  readonly isWhole: boolean;
+}
 
 /** Takes a snapshot of one database. The caller sees to it that nothing changes in between (one transaction). */
 export async function buildCatalogue(
   client: pg.ClientBase,
   builtinNames: ReadonlySet<string>,
   read: ReadSql,
-): Promise<Catalogue> {
+  views: ViewReader,
+): Promise<Snapshot> {
   const { rows: functionRows } = await client.query<FunctionRow>(functionsSql);
   const { rows: builtins } = await client.query<{ oid: string; name: string }>(builtinPartsSql);
   const byOid = functionsByOid(functionRows, builtins);
   const { rows: operatorRows } = await client.query<OperatorRow>(operatorsSql);
-  const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
-  const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [untrusted]);
   const partial: Catalogue = {
     ...emptyCatalogue,
     builtinNames,
     functions: grouped(functionRows, ({ oid, name }) => [name, byOid.get(oid)!]),
     operators: grouped<OperatorRow, UserOperator>(operatorRows, ({ schema, name, runs }) => [
       name,
-      { schema, runs: byOid.get(runs) ?? unknownFunction },
+      { schema, runs: functionsOf(runs, byOid) },
     ]),
   };
+  const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
   const types = await unsafeTypes(client, untrusted, partial, read);
+  const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [
+    types.map(({ oid }) => oid),
+  ]);
+  const definitions = await views.read(client, relationRows);
+  const { rows: paths } = await client.query<PathRow>(pathsSql);
+  const { paths: values, ofUsers } = paths[0]!;
   return {
-    ...partial,
-    types: grouped(types, ({ schema, name }) => [name, { schema }]),
-    typeOids: new Set(types.map(({ oid }) => Number(oid))),
-    relations: await relations(relationRows, read),
-    defaultPath: await defaultPath(client),
+    catalogue: {
+      ...partial,
+      types: grouped(types, ({ schema, name }) => [name, { schema }]),
+      typeOids: new Set(types.map(({ oid }) => Number(oid))),
+      relations: relations(relationRows, byOid, definitions),
+      defaultPath: values.flatMap(parsePathList),
+      userSchemas: ofUsers,
+    },
+    isWhole: ![...definitions.values()].includes('unreadable'),
   };
 }
 
-/** What a new session searches, by any setting that it could begin with. */
-async function defaultPath(client: pg.ClientBase): Promise<readonly string[]> {
-  const { rows } = await client.query<PathRow>(pathsSql);
-  const { paths, ofUsers } = rows[0]!;
-  const names = paths.flatMap(parsePathList);
-  return names.includes('$user') ? [...names, ...ofUsers] : names;
-}
+const unknownFunction: UserFunction = {
+  schema: 'pg_catalog',
+  path: 'pg_catalog.?',
+  trust: 'none',
+  takesOne: true,
+};
 
-const unknownFunction: UserFunction = { schema: 'pg_catalog', path: 'pg_catalog.?', trust: 'none' };
+const judgedByArguments: ReadonlySet<string> = new Set(['set_config', 'current_setting']);
+
+function functionsOf(
+  oids: readonly string[],
+  byOid: ReadonlyMap<string, UserFunction>,
+): readonly UserFunction[] {
+  return oids.map((oid) => byOid.get(oid) ?? unknownFunction);
+}
 
 function functionsByOid(
   rows: readonly FunctionRow[],
@@ -83,31 +102,27 @@ function functionsByOid(
       {
         schema: 'pg_catalog',
         path: `pg_catalog.${name}`,
-        trust: builtinFunctions.has(name) ? 'reviewed' : 'none',
+        // Those are judged by the arguments of each call, which nobody sees behind an operator or an aggregate.
+        trust: builtinFunctions.has(name) && !judgedByArguments.has(name) ? 'reviewed' : 'none',
+        takesOne: false,
       },
     ]),
   );
   // Aggregates come last: they are what their parts are, and no aggregate is part of another.
   for (const row of rows.toSorted((a, b) => a.parts.length - b.parts.length)) {
-    const { oid, schema, name, parts } = row;
+    const { oid, schema, name, parts, takesOne } = row;
     const hasUntrustedParts = parts.some((part) => (byOid.get(part)?.trust ?? 'none') === 'none');
     byOid.set(oid, {
       schema,
       path: spelledPath([schema, name]),
       trust: trustOf({ ...row, hasUntrustedParts }),
+      takesOne,
     });
   }
   return byOid;
 }
 
-/** Whom nobody has told anything: reads, and calls only what is known to compute. */
-const stranger = authorityOf(
-  new Set(bundles.readonly),
-  { schemas: new Set(), tables: new Map() },
-  new Set(),
-);
-
-/** Domains with checks are unsafe, unless what they check is harmless to all. */
+/** Domains with checks are unsafe, unless what they check is harmless. */
 async function unsafeTypes(
   client: pg.ClientBase,
   untrusted: readonly string[],
@@ -135,30 +150,25 @@ async function isHarmless(check: string, catalogue: Catalogue, read: ReadSql): P
   if (expression === undefined) return false;
   try {
     const classified = await read(`SELECT ${expression}`);
-    return authorize(stranger, classified, catalogue, new Set()) === undefined;
+    return authorize(readonlyAuthority, classified, catalogue, new Set()) === undefined;
   } catch {
     return false;
   }
 }
 
-async function relations(
+function relations(
   rows: readonly RelationRow[],
-  read: ReadSql,
-): Promise<Catalogue['relations']> {
-  const entries: [string, UserRelation][] = [];
-  for (const { schema, name, definition, convertsUnasked } of rows) {
-    const view = definition === null ? undefined : await viewOf(definition, read);
-    entries.push([name, { schema, view, convertsUnasked }]);
+  byOid: ReadonlyMap<string, UserFunction>,
+  definitions: ReadonlyMap<string, ViewDefinition>,
+): Catalogue['relations'] {
+  const made = new Map<string, UserRelation & { reads: readonly UserRelation[] }>();
+  for (const { oid, schema, isUnsafe, runs } of rows) {
+    const view = definitions.get(oid);
+    made.set(oid, { schema, view, isUnsafe, runs: functionsOf(runs, byOid), reads: [] });
   }
-  return grouped(entries, (entry) => entry);
-}
-
-async function viewOf(definition: string, read: ReadSql): Promise<UserRelation['view']> {
-  try {
-    return (await read(definition)).statements[0] ?? 'unreadable';
-  } catch {
-    return 'unreadable';
-  }
+  for (const { oid, reads } of rows)
+    made.get(oid)!.reads = reads.flatMap((each) => made.get(each) ?? []);
+  return grouped(rows, ({ oid, name }) => [name, made.get(oid)!]);
 }
 
 function grouped<Row, T>(

@@ -9,7 +9,7 @@ export const ownPathSql = `
 const isUsers = (oid: string): string => `${oid} >= 16384`;
 const isOutside = (namespace: string): string =>
   `${namespace} NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`;
-const isRelation = `c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND ${isUsers('c.oid')}`;
+const isRelation = `c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't' AND ${isUsers('c.oid')}`;
 
 const sum = (from: string): string =>
   `(SELECT concat(count(*), ':', sum(hashtextextended(concat(x.oid, ':', x.xmin), 0))) FROM ${from})`;
@@ -27,6 +27,11 @@ export const fingerprintSql = `
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(setdatabase, setrole, setconfig), 0))) FROM pg_db_role_setting),
     current_setting('hatidata.path'),
     ${sum('pg_extension x')},
+    ${sum('pg_policy x')},
+    (SELECT concat(count(*), ':', sum(hashtextextended(concat(attrelid, ' ', attnum, ' ', atttypid), 0)))
+       FROM pg_attribute WHERE ${isUsers('atttypid')} AND NOT attisdropped),
+    (SELECT concat(count(*), ':', sum(hashtextextended(concat(classid, ' ', objid, ' ', refobjid), 0)))
+       FROM pg_depend WHERE deptype = 'e'),
     ${sum('pg_database x WHERE x.datname = current_database()')},
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(c.oid, c.relnamespace, c.relname), 0)))
        FROM pg_class c WHERE ${isRelation})) AS fingerprint`;
@@ -38,6 +43,19 @@ const extensionOf = (catalogue: string, oid: string): string => `
     WHERE d.classid = '${catalogue}'::regclass AND d.objid = ${oid} AND d.deptype = 'e'
       AND d.refclassid = 'pg_extension'::regclass)`;
 
+/**
+ * User functions that an object's expressions run, whatever way they are printed: also through operators and through casts
+ * that nobody wrote. Built-ins are pinned, and not in pg_depend.
+ */
+function runBy(catalogue: string, oid: string): string {
+  return `
+    SELECT d.refobjid::int8::text AS run FROM pg_depend d
+     WHERE d.classid = '${catalogue}'::regclass AND d.objid = ${oid} AND d.refclassid = 'pg_proc'::regclass
+    UNION
+    SELECT o.oprcode::oid::int8::text FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid
+     WHERE d.classid = '${catalogue}'::regclass AND d.objid = ${oid} AND d.refclassid = 'pg_operator'::regclass`;
+}
+
 export interface FunctionRow {
   readonly oid: string;
   readonly schema: string;
@@ -46,7 +64,9 @@ export interface FunctionRow {
   readonly volatile: boolean;
   readonly securityDefiner: boolean;
   readonly isOwners: boolean;
-  /** Of an aggregate: the functions that it is made of. */
+  /** It can be called with one argument by `x.name`. */
+  readonly takesOne: boolean;
+  /** Of an aggregate: the functions that it is made of. Of others: what the defaults of their arguments run. */
   readonly parts: readonly string[];
 }
 
@@ -56,10 +76,13 @@ export const functionsSql = `
          ${extensionOf('pg_proc', 'p.oid')} AS extension,
          p.provolatile = 'v' AS volatile, p.prosecdef AS "securityDefiner",
          p.proowner = b.datdba OR r.rolsuper AS "isOwners",
+         (p.provariadic <> 0 OR p.pronargs >= 1) AND p.pronargs - p.pronargdefaults <= 1
+           AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AS "takesOne",
          ARRAY(SELECT part::oid::int8::text FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid,
                  a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid, a.aggmtransfn::oid,
                  a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part
-                WHERE a.aggfnoid = p.oid AND part <> 0) AS parts
+                WHERE a.aggfnoid = p.oid AND part <> 0
+                UNION SELECT run FROM (${runBy('pg_proc', 'p.oid')}) r WHERE p.pronargdefaults > 0) AS parts
     FROM pg_proc p
     JOIN pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_roles r ON r.oid = p.proowner
@@ -69,11 +92,14 @@ export const functionsSql = `
 export interface OperatorRow {
   readonly schema: string;
   readonly name: string;
-  readonly runs: string;
+  /** Its function, and those of its negator and commutator, which the planner may put in its place. */
+  readonly runs: readonly string[];
 }
 
 export const operatorsSql = `
-  SELECT n.nspname::text AS schema, o.oprname::text AS name, o.oprcode::oid::int8::text AS runs
+  SELECT n.nspname::text AS schema, o.oprname::text AS name,
+         ARRAY(SELECT every.oprcode::oid::int8::text FROM pg_operator every
+                WHERE every.oid IN (o.oid, o.oprnegate, o.oprcom) AND every.oprcode <> 0) AS runs
     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
    WHERE ${isUsers('o.oid')} AND ${isOutside('o.oprnamespace')} AND o.oprcode <> 0`;
 
@@ -102,8 +128,13 @@ export interface TypeRow {
   readonly name: string;
 }
 
-/** What a type is made of; only parts that are users' own can make it unsafe. */
-const madeOf = `
+/**
+ * Types to which a conversion may run what nobody vouches for.
+ * $1: functions that nobody vouches for; $2: domains whose checks were found to be harmless.
+ */
+export const unsafeTypesSql = `
+  WITH RECURSIVE
+  -- What a type is made of; only parts that are users' own can make it unsafe.
   made_of (whole, part) AS (
     SELECT oid, typelem FROM pg_type WHERE ${isUsers('typelem')}
     UNION ALL SELECT oid, typbasetype FROM pg_type WHERE ${isUsers('typbasetype')}
@@ -111,14 +142,7 @@ const madeOf = `
     UNION ALL SELECT rngmultitypid, rngsubtype FROM pg_range WHERE ${isUsers('rngsubtype')}
     UNION ALL SELECT c.reltype, a.atttypid FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                WHERE ${isUsers('a.atttypid')} AND NOT a.attisdropped AND c.reltype <> 0
-  )`;
-
-/**
- * Types to which a conversion may run what nobody vouches for.
- * $1: functions that nobody vouches for; $2: domains whose checks were found to be harmless.
- */
-export const unsafeTypesSql = `
-  WITH RECURSIVE ${madeOf},
+  ),
   unsafe (oid) AS (
     SELECT t.oid FROM pg_type t
      WHERE ${isUsers('t.oid')} AND ${isOutside('t.typnamespace')}
@@ -134,28 +158,43 @@ export const unsafeTypesSql = `
     FROM pg_type t JOIN unsafe USING (oid) JOIN pg_namespace n ON n.oid = t.typnamespace`;
 
 export interface RelationRow {
+  readonly oid: string;
   readonly schema: string;
   readonly name: string;
-  /** A view's query; names in it carry their schema. */
-  readonly definition: string | null;
-  /** A column is of a type that PostgreSQL converts unasked, by a function that nobody vouches for. */
-  readonly convertsUnasked: boolean;
+  /** Of a view: changes with its definition. */
+  readonly version: string | null;
+  /** Its columns, its rows, or what a view converts to, are of a type of `unsafeTypesSql`. */
+  readonly isUnsafe: boolean;
+  /** What its definition, if it is a view, and its row policies run. */
+  readonly runs: readonly string[];
+  /** Relations that a view reads. */
+  readonly reads: readonly string[];
 }
 
-/** $1: functions that nobody vouches for. */
+const viewDepends = (catalogue: string): string => `
+  FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+ WHERE r.ev_class = c.oid AND c.relkind = 'v' AND d.refclassid = '${catalogue}'::regclass`;
+
+/**
+ * $1: types of `unsafeTypesSql`. Asks pg_depend, and not for the definitions: to print those takes locks on what they read.
+ */
 export const relationsSql = `
-  WITH RECURSIVE ${madeOf},
-  converting (oid) AS (
-    SELECT castsource FROM pg_cast WHERE castcontext = 'i' AND castfunc = ANY ($1::oid[])
-    UNION
-    SELECT m.whole FROM made_of m JOIN converting u ON u.oid = m.part
-  )
-  SELECT n.nspname::text AS schema, c.relname::text AS name,
-         CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS definition,
-         EXISTS (SELECT FROM pg_attribute a JOIN converting t ON t.oid = a.atttypid
-                  WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS "convertsUnasked"
+  SELECT c.oid::int8::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
+         CASE WHEN c.relkind = 'v' THEN (SELECT max(r.xmin::text) FROM pg_rewrite r WHERE r.ev_class = c.oid) END AS version,
+         c.reltype = ANY ($1::oid[])
+           OR EXISTS (SELECT ${viewDepends('pg_type')} AND d.refobjid = ANY ($1::oid[])) AS "isUnsafe",
+         ARRAY(SELECT x.run FROM pg_rewrite r, LATERAL (${runBy('pg_rewrite', 'r.oid')}) x
+                WHERE r.ev_class = c.oid AND c.relkind = 'v'
+               UNION
+               SELECT x.run FROM pg_policy o, LATERAL (${runBy('pg_policy', 'o.oid')}) x
+                WHERE o.polrelid = c.oid) AS runs,
+         ARRAY(SELECT DISTINCT d.refobjid::int8::text ${viewDepends('pg_class')} AND d.refobjid <> c.oid) AS reads
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE ${isRelation} AND ${isOutside('c.relnamespace')} AND n.nspname NOT LIKE 'pg\\_toast%'`;
+
+/** $1: views. What is printed names everything with its schema. */
+export const definitionsSql = `
+  SELECT oid::int8::text AS oid, pg_get_viewdef(oid) AS definition FROM pg_class WHERE oid = ANY ($1::oid[])`;
 
 export interface PathRow {
   readonly paths: readonly string[];

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { emptyCatalogue, type Catalogue } from '../../policy/catalogue.ts';
-import { buildCatalogue, type ReadSql } from './build.ts';
+import { buildCatalogue } from './build.ts';
+import { ViewReader, type ReadSql } from './views.ts';
 import { builtinNamesSql, fingerprintSql, ownPathSql } from './queries.ts';
 
 /** How soon something that was made in the database is known here, at the latest. */
@@ -11,6 +12,8 @@ const refreshMs = 2_000;
 const promptMs = 50;
 /** Not more often than this, however much is refused. */
 const gapMs = 20;
+/** Nobody who is refused waits longer for that. */
+const patienceMs = 1_000;
 
 export interface CatalogueWatcherParts {
   /** The reader's login. */
@@ -24,6 +27,7 @@ export class CatalogueWatcher {
   private readonly parts: CatalogueWatcherParts;
   private readonly pool: pg.Pool;
   private catalogue: Catalogue = emptyCatalogue;
+  private readonly views: ViewReader;
   private fingerprint: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private due = 0;
@@ -33,6 +37,7 @@ export class CatalogueWatcher {
 
   constructor(parts: CatalogueWatcherParts) {
     this.parts = parts;
+    this.views = new ViewReader(parts.read);
     this.pool = new pg.Pool({
       ...parts.config,
       max: 1,
@@ -63,10 +68,10 @@ export class CatalogueWatcher {
     this.schedule(promptMs);
   }
 
-  /** Resolves when what is known is as new as this call, or can't be had. */
+  /** Resolves when what is known is as new as this call, or can't be had soon. */
   freshen(): Promise<void> {
     this.next ??= this.refreshAfter(this.running);
-    return this.next;
+    return Promise.race([this.next, delay(patienceMs, undefined, { ref: false })]);
   }
 
   async stop(): Promise<void> {
@@ -84,7 +89,8 @@ export class CatalogueWatcher {
     this.due = due;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      void this.freshen().then(() => this.schedule(refreshMs));
+      this.next ??= this.refreshAfter(this.running);
+      void this.next.then(() => this.schedule(refreshMs));
     }, afterMs).unref();
   }
 
@@ -97,7 +103,7 @@ export class CatalogueWatcher {
       ? Promise.resolve()
       : // What is known stays good while the engine is away: nothing can be made there through us.
         this.refresh().catch((error: unknown) =>
-          this.parts.log.debug({ err: error }, 'the catalogue could not be read'),
+          this.parts.log.warn({ err: error }, 'the catalogue of the database could not be read'),
         );
     await this.running;
   }
@@ -114,8 +120,10 @@ export class CatalogueWatcher {
       if (found !== this.fingerprint) {
         const names = await client.query<{ name: string }>(builtinNamesSql);
         const builtinNames = new Set(names.rows.map(({ name }) => name));
-        this.catalogue = await buildCatalogue(client, builtinNames, this.parts.read);
-        this.fingerprint = found;
+        const { read } = this.parts;
+        const built = await buildCatalogue(client, builtinNames, read, this.views);
+        this.catalogue = built.catalogue;
+        this.fingerprint = built.isWhole ? found : undefined;
       }
       await client.query('COMMIT');
       failure = undefined;
