@@ -188,7 +188,7 @@ export const errorRegistry = {
     sqlstate: '22023',
     http: 400,
     blame: 'client',
-    text: 'the agent name must have 1 to 63 characters, none of them a control character, and must not be an API key',
+    text: 'the agent name must have 1 to 63 characters, none of them invisible, and must not be an API key or local-administrator',
   },
   argument_invalid: {
     sqlstate: '22023',

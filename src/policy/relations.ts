@@ -11,7 +11,7 @@ const refused: ReadonlyMap<string, string> = new Map([
   ...because('it holds passwords or connection strings', [
     ...['pg_authid', 'pg_shadow', 'pg_user_mapping', 'pg_user_mappings'],
     ...['user_mapping_options', '_pg_user_mappings'],
-    ...['pg_subscription', 'pg_stat_wal_receiver', 'pg_stat_subscription'],
+    ...['pg_stat_wal_receiver', 'pg_stat_subscription'],
   ]),
   ...because('it shows options, which may hold passwords or connection strings', [
     ...['foreign_server_options', '_pg_foreign_servers'],
@@ -30,7 +30,9 @@ const refused: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** They have a column of options, beside what psql and others list. */
-const withOptions: ReadonlySet<string> = new Set(['pg_foreign_server', 'pg_foreign_data_wrapper']);
+const withOptions: ReadonlySet<string> = new Set([
+  ...['pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_subscription'],
+]);
 
 /** They show values of columns and sequences, of all that the engine's role may read. */
 const statistics: ReadonlySet<string> = new Set([
@@ -59,7 +61,7 @@ export function judgeRelation(
   const readsEverything = limits === undefined && authority.scopes.has('query:read');
   if (!readsEverything && statistics.has(name))
     return refusal(authority, ref, `It shows values of other relations. ${adminHint}`);
-  if (limits === undefined || isSystemRelation(ref, catalogue) || isWithin(limits, ref, catalogue))
+  if (limits === undefined || isSystemRelation(ref, catalogue) || isWithin(limits, ref))
     return undefined;
   const hint = `It is limited to ${describeLimits(limits)}.`;
   return { code: 'relation_beyond_limits', params: { relation: spelled(ref) }, hint };
@@ -76,17 +78,14 @@ export function searchableSchemas({ schemas, tables }: Limits): readonly string[
   return schemas.size > 0 ? [...schemas] : [...tables.keys()];
 }
 
-/** A name without a schema can mean any relation of that name in a searchable one: it must be open in each. */
-function isWithin(limits: Limits, { schema, name }: RelationRef, catalogue: Catalogue): boolean {
+/**
+ * A name without a schema can mean any relation of that name in a searchable one, and what is created gets the first of
+ * them: it must be open in each.
+ */
+function isWithin(limits: Limits, { schema, name }: RelationRef): boolean {
   const isNamed = (each: string): boolean => limits.tables.get(each)?.has(name) === true;
   if (schema !== undefined) return limits.schemas.has(schema) || isNamed(schema);
-  if (limits.schemas.size > 0) return true;
-  const known = catalogue.relations.get(name) ?? [];
-  const searchable = searchableSchemas(limits);
-  return (
-    searchable.some(isNamed) &&
-    known.every((each) => !searchable.includes(each.schema) || isNamed(each.schema))
-  );
+  return limits.schemas.size > 0 || searchableSchemas(limits).every(isNamed);
 }
 
 export function describeLimits({ schemas, tables }: Limits): string {

@@ -58,7 +58,7 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     limited: false,
   },
   tableChange: {
-    examples: 'ALTER and RENAME of tables, views, indexes and sequences; REINDEX, REFRESH',
+    examples: 'ALTER and RENAME of tables, views, indexes and sequences; REINDEX',
     needs: { anyOf: ['schema:write'] },
     limited: true,
   },
@@ -74,7 +74,8 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     limited: false,
   },
   code: {
-    examples: 'CREATE, ALTER, DROP of functions, procedures, triggers, rules, operators, casts',
+    examples:
+      'CREATE, ALTER, DROP of functions, procedures, triggers, rules, operators, casts; REFRESH MATERIALIZED VIEW',
     needs: everyChange,
     limited: false,
   },

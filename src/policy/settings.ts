@@ -1,9 +1,9 @@
 import type { HatiError } from '../errors.ts';
 import { parsePathList } from '../sql/quote.ts';
+import { isReadableSetting } from '../sql/readable-settings.ts';
 import type { SettingChange } from '../sql/statement.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import { isUnrestricted, mayChange, nameOf, type Authority } from './authority.ts';
-import { isReadableSetting } from './readable-settings.ts';
 import { searchableSchemas } from './relations.ts';
 import {
   any,
@@ -22,7 +22,7 @@ import {
  * One table for SET, RESET, set_config, ALTER … SET and startup parameters.
  *
  * Resetting is always fine where setting is: the engine connection carries its clamps as startup options, so RESET,
- * SET … TO DEFAULT, RESET ALL and DISCARD ALL come back to them. Reading goes by `readable-settings.ts`.
+ * SET … TO DEFAULT, RESET ALL and DISCARD ALL come back to them. Reading goes by `sql/readable-settings.ts`.
  */
 
 /**

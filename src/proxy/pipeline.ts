@@ -9,6 +9,7 @@ import { authorizeStep } from './steps/authorize.ts';
 import { identify } from './steps/identify.ts';
 import { read } from './steps/read.ts';
 import { route } from './steps/route.ts';
+import { standIn } from './steps/stand-in.ts';
 
 /**
  * The way of one statement text, from the client to a decision. Read this first.
@@ -19,6 +20,7 @@ import { route } from './steps/route.ts';
 export const pipeline: readonly Step[] = [
   admit, // is the key still alive?                          28P01
   read, // parse and classify, every statement to the bottom  42601, 54001, 22021
+  standIn, // the part of a system view that the key may see
   identify, // keep the agent's name on what the engine shows
   authorizeStep, // may this key do all of it?               42501
   route, // the engine's to run, or ours to answer           0A000

@@ -24,6 +24,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       types,
       settings,
       seesOptions: seesOptions(findings),
+      standIns: findings.standIns,
       prepared: [...findings.prepared],
       executed: [...findings.executed],
       effects: [...findings.effects],
@@ -49,7 +50,7 @@ function walkStatement(raw: RawStmt): WalkedStatement {
 }
 
 /** Columns of the system catalogue that may hold passwords. */
-const optionColumns = ['srvoptions', 'fdwoptions', 'umoptions'];
+const optionColumns = ['srvoptions', 'fdwoptions', 'umoptions', 'subconninfo'];
 
 function seesOptions({ hasStar, names, bareNames, rangeNames }: Findings): boolean {
   return (

@@ -16,6 +16,7 @@ import type {
 import { constantOf, qualifiedName, stringConstantOf } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
+import { standInOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
@@ -143,6 +144,8 @@ export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
   findings.relation({ schema, name, location });
   findings.rangeNames.add(name);
+  const standIn = standInOf(range);
+  if (standIn && !findings.namedSettings.has(range)) findings.standIns.push(standIn);
   if (isSettingsRelation(schema, name) && !findings.namedSettings.has(range))
     findings.settings.push(readOf(undefined));
 }

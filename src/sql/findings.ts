@@ -1,3 +1,4 @@
+import type { StandIn } from './stand-in-views.ts';
 import type {
   Act,
   FunctionRef,
@@ -34,6 +35,8 @@ export class Findings {
   readonly bareNames = new Set<string>();
   /** What FROM calls its relations. */
   readonly rangeNames = new Set<string>();
+
+  readonly standIns: StandIn[] = [];
 
   readonly #calls = new Set<string>();
   readonly #relations = new Set<string>();

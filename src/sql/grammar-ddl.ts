@@ -2,7 +2,7 @@ import type { ActClass } from './statement.ts';
 
 /** Statements that change definitions or rights, by what they change, whatever their details. */
 export const ddlStatements = {
-  tableChange: ['ReplicaIdentityStmt', 'AlterSeqStmt', 'RefreshMatViewStmt'],
+  tableChange: ['ReplicaIdentityStmt', 'AlterSeqStmt'],
   table: ['IndexStmt'],
   definition: [
     'CreateSchemaStmt',
@@ -27,6 +27,8 @@ export const ddlStatements = {
     'AlterOwnerStmt',
   ],
   code: [
+    // It runs the view's functions with the rights of its owner.
+    'RefreshMatViewStmt',
     'CreateTrigStmt',
     'DefineStmt',
     'CreateOpClassStmt',

@@ -1,5 +1,6 @@
 import type { Alias, Node, SelectStmt } from '@pgsql/types';
 import { nameParts, qualifiedName, stringConstantOf } from './constants.ts';
+import { readablePattern } from './readable-settings.ts';
 import { settingName } from './setting-changes.ts';
 import type { SettingChange } from './statement.ts';
 
@@ -72,11 +73,14 @@ function conjuncts(where: Node | undefined): readonly Node[] {
   return all ?? [where];
 }
 
-/** `name = 'constant'`, `name IN ('constant', …)`. */
+/** `name = 'constant'`, `name IN ('constant', …)`; none for the filter that `stand-in-views.ts` puts there. */
 function namesIn(condition: Node, called: string): readonly string[] | undefined {
   if (!('A_Expr' in condition)) return undefined;
   const { kind, name, lexpr, rexpr } = condition.A_Expr;
   const operator = nameParts(name).join('.');
+  const isFilter = kind === 'AEXPR_OP' && operator === 'pg_catalog.~';
+  if (isFilter && isNameColumn(lexpr, called) && rexpr)
+    return stringConstantOf(rexpr) === readablePattern ? [] : undefined;
   if (operator !== '=' && operator !== 'pg_catalog.=') return undefined;
   if (!isNameColumn(lexpr, called) || !rexpr) return undefined;
   if (kind === 'AEXPR_OP') return constants([rexpr]);

@@ -1,3 +1,5 @@
+import type { StandIn } from './stand-in-views.ts';
+
 /**
  * What HatiData knows of a statement after reading it: the output of `classify`, the input of every rule.
  *
@@ -23,7 +25,7 @@ export type ActClass =
   | 'table'
   /** CASCADE: it also drops, changes or empties what depends on the objects that it names. Verb: DDL. */
   | 'cascade'
-  /** ALTER and RENAME of those, REINDEX and REFRESH of one. */
+  /** ALTER and RENAME of those, REINDEX of one. */
   | 'tableChange'
   /** Schemas, types, domains, statistics, text search, comments. */
   | 'definition'
@@ -135,6 +137,8 @@ export interface Statement {
   /** Types that a value is converted to, once each; those spelt `pg_catalog.…` are left out. */
   readonly types: readonly TypeRef[];
   readonly settings: readonly SettingChange[];
+  /** System views that it reads, where a part of them can be put in their place; see `stand-in-views.ts`. */
+  readonly standIns: readonly StandIn[];
   /** It may read options of foreign servers, if it reads their catalogues: by name, or as part of whole rows. */
   readonly seesOptions: boolean;
   /** Names of prepared statements that it makes (PREPARE). */

@@ -252,6 +252,7 @@ describe('code that no name in the statement leads to', () => {
       ALTER TABLE deep.guarded ENABLE ROW LEVEL SECURITY;
       ALTER TABLE deep.guarded FORCE ROW LEVEL SECURITY;
       CREATE POLICY p ON deep.guarded USING (public.mark('policy'));
+      CREATE FUNCTION deep.takes(dom) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN $1; END';
       CREATE FUNCTION deep.preset(boolean DEFAULT public.mark('default')) RETURNS int
         LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';
       CREATE FUNCTION deep.quiet(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
@@ -273,6 +274,7 @@ describe('code that no name in the statement leads to', () => {
     'SELECT * FROM deep.joined',
     'SELECT * FROM deep.distinct',
     'SELECT deep.preset()',
+    "SELECT deep.takes('5')",
     'SELECT NOT (n OPERATOR(deep.===) 2) FROM deep.numbers',
   ])('%s', async (text) => {
     await client.query('TRUNCATE witness');

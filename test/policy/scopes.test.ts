@@ -176,6 +176,7 @@ const catalogue: Catalogue = {
 
 describe('limits', () => {
   const sales = key('query:*,schema:*', { schemas: ['sales'] });
+  const one = key('query:*', { tables: ['sales.orders', 'sales.people'] });
   const all = key('admin', { schemas: ['sales'] });
   const few = key('query:*', { tables: ['sales.orders', 'hr.people'] });
 
@@ -188,7 +189,8 @@ describe('limits', () => {
     [sales, 'SELECT relname FROM pg_class'],
     [sales, 'SET search_path = pg_catalog, sales'],
     [sales, "SELECT set_config('search_path', '', false)"],
-    [few, 'SELECT * FROM orders'],
+    [few, 'SELECT * FROM sales.orders'],
+    [one, 'SELECT * FROM orders, people'],
     [few, 'INSERT INTO hr.people SELECT * FROM sales.orders'],
   ])('%#: %s', (authority, text) => {
     expect(refusal(authority, text, catalogue)).toBeUndefined();
@@ -229,6 +231,9 @@ describe('limits', () => {
     [sales, 'SELECT main.risk(1)', 'this key cannot call function main.risk'],
     [sales, "SELECT nextval('hr.s')", 'cannot call function nextval'],
     [few, 'SELECT * FROM people', 'people is outside the limits'],
+    [few, 'SELECT * FROM orders', 'orders is outside the limits'],
+    [one, 'SELECT * FROM other', 'other is outside the limits'],
+    [one, 'DROP INDEX orders_key', 'orders_key is outside the limits'],
     [few, 'SELECT * FROM wages', 'wages is outside'],
     [few, 'SELECT * FROM unknown_yet', 'unknown_yet is outside'],
   ])('%#: %s', (authority, text, why) => {

@@ -299,6 +299,8 @@ describe('options of foreign servers', () => {
     'TABLE pg_foreign_server',
     'COPY pg_foreign_server TO STDOUT',
     'SELECT * FROM information_schema.foreign_server_options',
+    'SELECT subconninfo FROM pg_subscription',
+    'TABLE pg_subscription',
     'SELECT fdwoptions FROM pg_foreign_data_wrapper',
   ])('a readonly key may not: %s', (text) =>
     expect(refusal('readonly', text)).toContain('readonly scope cannot read'),

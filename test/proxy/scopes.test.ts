@@ -88,7 +88,7 @@ describe('a key limited to a schema', () => {
 
 test('a key limited to tables reads those alone', async () => {
   const limited = await client('query:read', { tables: ['hr.people', 'sales.orders'] });
-  expect(await values(limited, 'SELECT name FROM people')).toEqual([['Ada']]);
+  expect(await values(limited, 'SELECT name FROM hr.people')).toEqual([['Ada']]);
   expect(await values(limited, 'SELECT count(*) FROM sales.orders')).toEqual([['2']]);
   for (const text of ['SELECT * FROM wages', 'TABLE hr.wages', 'SELECT * FROM main.orders'])
     await expect(limited.query(text)).rejects.toMatchObject({ code: '42501' });

@@ -38,12 +38,16 @@ export function lookupPrefix(secret: string): string | undefined {
   return match === null ? undefined : match[1]! + match[2]!.slice(0, lookupLength);
 }
 
+/** Whom dev mode lets in without a key; no key may be taken for it. */
+const localAdministrator = 'local-administrator';
+
 export function checkedAgent(value: string | null): string {
   if (
     value === null ||
     value.trim() === '' ||
     Array.from(value).length > 63 ||
     hasControlCharacter(value) ||
+    value === localAdministrator ||
     // Arguments in the wrong order: it would be shown wherever an agent's name is.
     redactSecrets(value) !== value
   ) {
@@ -53,7 +57,8 @@ export function checkedAgent(value: string | null): string {
 }
 
 function hasControlCharacter(value: string): boolean {
-  return /\p{Cc}/u.test(value);
+  // Formatting characters are invisible: a name with one looks like another's.
+  return /[\p{Cc}\p{Cf}]/u.test(value);
 }
 
 function isBundle(scope: string): scope is BundleName {

@@ -46,17 +46,14 @@ export async function buildCatalogue(
   const { rows: builtins } = await client.query<{ oid: string; name: string }>(builtinPartsSql);
   const byOid = functionsByOid(functionRows, builtins);
   const { rows: operatorRows } = await client.query<OperatorRow>(operatorsSql);
-  const partial: Catalogue = {
+  const partial = {
     ...emptyCatalogue,
     builtinNames,
-    functions: grouped(functionRows, ({ oid, name }) => [name, byOid.get(oid)!]),
-    operators: grouped<OperatorRow, UserOperator>(operatorRows, ({ schema, name, runs }) => [
-      name,
-      { schema, runs: functionsOf(runs, byOid) },
-    ]),
+    ...namesOf(functionRows, operatorRows, byOid),
   };
   const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
   const types = await unsafeTypes(client, untrusted, partial, read);
+  distrustTakersOf(new Set(types.map(({ oid }) => oid)), functionRows, byOid);
   const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [
     types.map(({ oid }) => oid),
   ]);
@@ -66,14 +63,43 @@ export async function buildCatalogue(
   return {
     catalogue: {
       ...partial,
+      ...namesOf(functionRows, operatorRows, byOid),
       types: grouped(types, ({ schema, name }) => [name, { schema }]),
       typeOids: new Set(types.map(({ oid }) => Number(oid))),
       relations: relations(relationRows, byOid, definitions),
       defaultPath: values.flatMap(parsePathList),
       userSchemas: ofUsers,
     },
-    isWhole: ![...definitions.values()].includes('unreadable'),
+    isWhole: !relationRows.some(
+      ({ oid, isTooLong }) => !isTooLong && definitions.get(oid) === 'unreadable',
+    ),
   };
+}
+
+function namesOf(
+  functions: readonly FunctionRow[],
+  operators: readonly OperatorRow[],
+  byOid: ReadonlyMap<string, UserFunction>,
+): Pick<Catalogue, 'functions' | 'operators'> {
+  return {
+    functions: grouped(functions, ({ oid, name }) => [name, byOid.get(oid)!]),
+    operators: grouped<OperatorRow, UserOperator>(operators, ({ schema, name, runs }) => [
+      name,
+      { schema, runs: functionsOf(runs, byOid) },
+    ]),
+  };
+}
+
+/** To call a function is to convert to the types of its arguments. */
+function distrustTakersOf(
+  unsafe: ReadonlySet<string>,
+  rows: readonly FunctionRow[],
+  byOid: Map<string, UserFunction>,
+): void {
+  for (const { oid, argumentTypes } of rows) {
+    if (argumentTypes.some((type) => unsafe.has(type)))
+      byOid.set(oid, { ...byOid.get(oid)!, trust: 'none' });
+  }
 }
 
 const unknownFunction: UserFunction = {

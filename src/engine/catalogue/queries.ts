@@ -66,6 +66,8 @@ export interface FunctionRow {
   readonly isOwners: boolean;
   /** It can be called with one argument by `x.name`. */
   readonly takesOne: boolean;
+  /** Types of its arguments that are users' own. */
+  readonly argumentTypes: readonly string[];
   /** Of an aggregate: the functions that it is made of. Of others: what the defaults of their arguments run. */
   readonly parts: readonly string[];
 }
@@ -75,6 +77,7 @@ export const functionsSql = `
   SELECT p.oid::int8::text AS oid, n.nspname::text AS schema, p.proname::text AS name,
          ${extensionOf('pg_proc', 'p.oid')} AS extension,
          p.provolatile = 'v' AS volatile, p.prosecdef AS "securityDefiner",
+         ARRAY(SELECT t::int8::text FROM unnest(p.proargtypes::oid[]) AS t WHERE ${isUsers('t')}) AS "argumentTypes",
          p.proowner = b.datdba OR r.rolsuper AS "isOwners",
          (p.provariadic <> 0 OR p.pronargs >= 1) AND p.pronargs - p.pronargdefaults <= 1
            AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AS "takesOne",
@@ -163,6 +166,8 @@ export interface RelationRow {
   readonly name: string;
   /** Of a view: changes with its definition. */
   readonly version: string | null;
+  /** More than anybody writes by hand. */
+  readonly isTooLong: boolean;
   /** Its columns, its rows, or what a view converts to, are of a type of `unsafeTypesSql`. */
   readonly isUnsafe: boolean;
   /** What its definition, if it is a view, and its row policies run. */
@@ -170,6 +175,9 @@ export interface RelationRow {
   /** Relations that a view reads. */
   readonly reads: readonly string[];
 }
+
+/** Bytes as stored, compressed. */
+const longestDefinition = 256 * 1024;
 
 const viewDepends = (catalogue: string): string => `
   FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -181,6 +189,7 @@ const viewDepends = (catalogue: string): string => `
 export const relationsSql = `
   SELECT c.oid::int8::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
          CASE WHEN c.relkind = 'v' THEN (SELECT max(r.xmin::text) FROM pg_rewrite r WHERE r.ev_class = c.oid) END AS version,
+         EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND pg_column_size(r.ev_action) > ${longestDefinition}) AS "isTooLong",
          c.reltype = ANY ($1::oid[])
            OR EXISTS (SELECT ${viewDepends('pg_type')} AND d.refobjid = ANY ($1::oid[])) AS "isUnsafe",
          ARRAY(SELECT x.run FROM pg_rewrite r, LATERAL (${runBy('pg_rewrite', 'r.oid')}) x

@@ -27,8 +27,12 @@ export class ViewReader {
     client: pg.ClientBase,
     rows: readonly RelationRow[],
   ): Promise<ReadonlyMap<string, ViewDefinition>> {
-    const views = rows.flatMap(({ oid, version }) => (version === null ? [] : [{ oid, version }]));
-    const changed = views.filter(({ oid, version }) => this.known.get(oid)?.version !== version);
+    const views = rows.flatMap(({ oid, version, isTooLong }) =>
+      version === null ? [] : [{ oid, version, isTooLong }],
+    );
+    const changed = views.filter(
+      ({ oid, version, isTooLong }) => !isTooLong && this.known.get(oid)?.version !== version,
+    );
     const printed = await print(
       client,
       changed.map(({ oid }) => oid),

@@ -1,8 +1,9 @@
 /**
  * Settings whose values a key that is not unrestricted may read: how the server behaves, not how it is operated. Commands,
- * paths, addresses, preloaded libraries, logging and replication are not among them: their values can hold secrets.
+ * paths, addresses, preloaded libraries, logging and replication are not among them: their values can hold secrets. A
+ * name with a dot is an application's own variable, or an extension's, which PostgreSQL shows to everybody or nobody.
  */
-const names: ReadonlySet<string> = new Set([
+const names: readonly string[] = [
   ...['array_nulls', 'allow_in_place_tablespaces', 'application_name', 'backslash_quote'],
   ...['block_size', 'bytea_output', 'check_function_bodies', 'constraint_exclusion'],
   ...['cursor_tuple_fraction', 'data_checksums', 'datestyle', 'deadlock_timeout'],
@@ -23,15 +24,19 @@ const names: ReadonlySet<string> = new Set([
   ...['synchronize_seqscans', 'synchronous_commit', 'timezone', 'timezone_abbreviations'],
   ...['transform_null_equals', 'wal_block_size', 'wal_buffers', 'wal_level', 'wal_segment_size'],
   ...['work_mem', 'xmlbinary', 'xmloption'],
-]);
+];
 
 const families =
-  /^(autovacuum|bgwriter|checkpoint|client|cpu|default|effective|enable|geqo|gin|idle|jit|join_collapse|from_collapse|huge|lc|max|min|parallel|server|temp|track|transaction|vacuum)_\w+$|^(autovacuum|geqo|jit)$/;
+  'autovacuum|bgwriter|checkpoint|client|cpu|default|effective|enable|geqo|gin|idle|jit|join_collapse|from_collapse|huge|lc|max|min|parallel|server|temp|track|transaction|vacuum';
 
 /** Of the families, those that name code or files. */
-const closed = /^(jit_provider|\w+_(library|libraries|directory|file|command))$/;
+const closed = 'jit_provider|\\w+_(library|libraries|directory|file|command)';
 
-/** A name with a dot is an application's own variable, or an extension's, which PostgreSQL shows to everybody or nobody. */
+/** A regular expression over whole names, lower case, that JavaScript and PostgreSQL read alike. */
+export const readablePattern = `^(.+\\..+|(?!(${closed})$)((${families})_\\w+|autovacuum|geqo|jit|${names.join('|')}))$`;
+
+const readable = new RegExp(readablePattern);
+
 export function isReadableSetting(name: string): boolean {
-  return name.includes('.') || names.has(name) || (families.test(name) && !closed.test(name));
+  return readable.test(name);
 }

@@ -1,0 +1,72 @@
+/** System views of which a readonly key sees a part, as tools read them. */
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
+
+let proxy: TestProxy;
+let admin: pg.Client;
+let reader: pg.Client;
+
+beforeAll(async () => {
+  proxy = await startTestProxy();
+  admin = await proxy.client();
+  reader = await proxy.client(
+    (await admin.query("SELECT create_api_key('r', 'readonly')")).rows[0].api_key,
+  );
+});
+afterAll(() => proxy.stop());
+
+const hidden = [
+  'archive_command',
+  'restore_command',
+  'ssl_key_file',
+  'log_directory',
+  'jit_provider',
+];
+
+test.each<[string, unknown[]]>([
+  ['SELECT name FROM pg_settings', []],
+  ['SELECT * FROM pg_catalog.pg_settings s WHERE s.name = $1 OR true', ['work_mem']],
+  [`SELECT "name" FROM "pg_catalog" . "pg_settings" WHERE pg_settings.name <> ''`, []],
+  ['WITH s AS (SELECT * FROM PG_SETTINGS) SELECT name FROM s /* pg_settings */', []],
+  ["SELECT 'é', a.name FROM pg_settings a JOIN pg_settings b USING (name)", []],
+])('%s shows readable settings alone', async (text, values) => {
+  const names = (await reader.query(text, values)).rows.map((row) => row.name);
+  expect(names).toContain('work_mem');
+  expect(names).toContain('server_version');
+  expect(names.length).toBeGreaterThan(100);
+  expect(names.filter((name) => hidden.includes(name))).toEqual([]);
+});
+
+test('an admin key sees them all', async () => {
+  const names = (await admin.query('SELECT name FROM pg_settings')).rows.map((row) => row.name);
+  expect(names).toEqual(expect.arrayContaining(hidden.slice(0, 3)));
+});
+
+test('what can be no sub-select is refused as before', async () => {
+  for (const text of [
+    'TABLE pg_settings',
+    'COPY pg_settings TO STDOUT',
+    'SELECT * FROM ONLY pg_settings',
+  ])
+    await expect(reader.query(text)).rejects.toMatchObject({ code: '42501' });
+});
+
+test('pgAdmin asks whether its session is encrypted by GSSAPI', async () => {
+  const text =
+    'SELECT gss_authenticated, encrypted FROM pg_catalog.pg_stat_gssapi WHERE pid = pg_backend_pid()';
+  expect((await reader.query(text)).rows).toEqual([{ gss_authenticated: false, encrypted: false }]);
+});
+
+test('DBeaver asks for a setting by parameter', async () => {
+  const text = 'select * from pg_catalog.pg_settings where name=$1';
+  const { rows } = await reader.query({
+    name: 'setting',
+    text,
+    values: ['standard_conforming_strings'],
+  });
+  expect(rows).toMatchObject([{ setting: 'on' }]);
+  expect((await reader.query({ name: 'setting', text, values: ['archive_command'] })).rows).toEqual(
+    [],
+  );
+});
