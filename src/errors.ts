@@ -143,6 +143,19 @@ export const errorRegistry = {
     blame: 'proxy',
     text: 'the statement could not be judged in time, so it was not run; try again',
   },
+  answer_too_large: {
+    sqlstate: '54000',
+    http: 413,
+    blame: 'client',
+    text: 'the answer has more than {limit} bytes',
+    hint: 'Ask for fewer rows or columns.',
+  },
+  statement_name_too_long: {
+    sqlstate: '42622',
+    http: 400,
+    blame: 'client',
+    text: 'the name of the prepared statement "{name}…" has more than {limit} bytes',
+  },
   prepared_statement_forgotten: {
     sqlstate: '26000',
     http: 400,

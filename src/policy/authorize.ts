@@ -10,7 +10,7 @@ import { describeLimits, isSystemRelation, judgeRelation } from './relations.ts'
 import { obstacle } from './requirements.ts';
 import { refuseSetting } from './settings.ts';
 import { judgeType } from './types.ts';
-import { judgeReading } from './views.ts';
+import { judgeReadings } from './views.ts';
 
 /**
  * May this key run this text? One refused statement refuses the whole text, before any of it runs.
@@ -139,7 +139,7 @@ function refuseReferences(
     first(statement.relations, (ref) =>
       judgeRelation(authority, ref, around.catalogue, statement.seesOptions),
     ) ??
-    first(statement.relations, (ref) => judgeReading(authority, ref, around, refuseCalls))
+    judgeReadings(authority, statement.relations, around, refuseCalls)
   );
 }
 

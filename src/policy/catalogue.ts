@@ -14,12 +14,12 @@ export interface Catalogue {
   /** Operators outside pg_catalog, by name. */
   readonly operators: ReadonlyMap<string, readonly UserOperator[]>;
   /**
-   * Types to which a conversion may run code that nobody vouches for: domains with such checks, types with such casts or
+   * Types to which a conversion may run code of the user's that nobody reviewed: domains with such checks, types with such casts or
    * I/O functions, and the arrays, ranges and row types made of them (an array's own name is `_domain`).
    */
   readonly types: ReadonlyMap<string, readonly UserType[]>;
   /** The same types by OID, as a client may declare them for its parameters. */
-  readonly typeOids: ReadonlySet<number>;
+  readonly typeOids: ReadonlyMap<number, Conversion>;
   /** Names of functions in pg_catalog, so that a name of the user's is not mistaken for one. */
   readonly builtinNames: ReadonlySet<string>;
   /** Tables, views and their like outside the system's schemas, by name. */
@@ -65,7 +65,7 @@ export interface UserRelation {
   /** What a view runs when it is read; undefined for all other relations. */
   readonly view: Statement | 'unreadable' | undefined;
   /** Its columns or rows are of such a type (`types`), which PostgreSQL converts where nobody wrote a cast. */
-  readonly isUnsafe: boolean;
+  readonly converts: Conversion | undefined;
   /** Relations that a view reads. */
   readonly reads: readonly UserRelation[];
   /** Functions of the user's that a view and the row policies run, however they are spelt there. */
@@ -74,14 +74,18 @@ export interface UserRelation {
 
 export interface UserType {
   readonly schema: string;
+  readonly conversion: Conversion;
 }
+
+/** The least trusted function that a conversion may run. */
+export type Conversion = Exclude<Trust, 'reviewed'>;
 
 /** For who has no catalogue to ask: nothing but PostgreSQL's own. */
 export const emptyCatalogue: Catalogue = {
   functions: new Map(),
   operators: new Map(),
   types: new Map(),
-  typeOids: new Set(),
+  typeOids: new Map(),
   builtinNames: new Set(),
   relations: new Map(),
   defaultPath: [],

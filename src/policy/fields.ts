@@ -3,6 +3,7 @@ import { named, type Surroundings } from './catalogue.ts';
 import { deniedFunctions } from './denied-functions.ts';
 import { isCallable, isNeverCallableName, refusedFunction } from './functions.ts';
 import { adminHint, type Refusal } from './refusal.ts';
+import { mayConvert } from './types.ts';
 
 /**
  * `x.name` calls name(x) when x has no column of that name. Whether it has one is known to the engine only, so a name
@@ -11,15 +12,16 @@ import { adminHint, type Refusal } from './refusal.ts';
 export function judgeField(
   authority: Authority,
   name: string,
-  { catalogue, searched }: Surroundings,
+  around: Surroundings,
 ): Refusal | undefined {
   if (isNeverCallableName(name))
     return { code: 'never_allowed', params: { verb: `function ${name}` } };
   if (isUnrestricted(authority)) return undefined;
+  const { catalogue, searched } = around;
   const ref = { schema: undefined, name };
   const mayRun =
     deniedFunctions.has(name) ||
-    named(catalogue.types, ref, searched).length > 0 ||
+    !mayConvert(authority, ref, around) ||
     named(catalogue.functions, ref, searched).some(
       (each) => each.takesOne && !isCallable(authority, each),
     );

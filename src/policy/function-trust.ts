@@ -11,6 +11,8 @@ export interface FunctionFacts {
   readonly securityDefiner: boolean;
   /** It belongs to the database's owner or to a superuser. */
   readonly isOwners: boolean;
+  /** A superuser made it: it is his, or in C. Whoever owns an extension can put functions of his own into it. */
+  readonly isInstalled: boolean;
   /** It is made of other functions (an aggregate), and one of them is the user's and trusted by no rule. */
   readonly hasUntrustedParts: boolean;
 }
@@ -64,15 +66,24 @@ const reviewedExtensions: ReadonlyMap<string, Review> = new Map<string, Review>(
 
 /** The rule for functions of the database: see `Trust`. */
 export function trustOf(facts: FunctionFacts): Trust {
-  const { schema, name, extension, volatile, securityDefiner, isOwners, hasUntrustedParts } = facts;
+  const {
+    schema,
+    name,
+    extension,
+    volatile,
+    securityDefiner,
+    isOwners,
+    isInstalled,
+    hasUntrustedParts,
+  } = facts;
   if (securityDefiner || hasUntrustedParts) return 'none';
+  // Ours, made at the start or by `hati engine prepare`, whoever ran that.
+  if (schema === 'hatidata' && name === 'agent_id' && !volatile) return 'reviewed';
   if (extension !== null) {
     const review = reviewedExtensions.get(extension);
-    if (review === undefined || review.except?.test(name) === true) return 'none';
+    if (!isInstalled || review === undefined || review.except?.test(name) === true) return 'none';
     return !volatile || review.also?.test(name) === true ? 'reviewed' : 'none';
   }
-  // Ours, made by `hati engine prepare`, whoever ran that.
-  if (schema === 'hatidata' && name === 'agent_id' && !volatile) return 'reviewed';
   return isOwners && !volatile ? 'owners' : 'none';
 }
 

@@ -4,6 +4,7 @@ import { builtinFunctions, informationSchemaFunctions } from './builtin-function
 import { named, type Surroundings, type UserFunction } from './catalogue.ts';
 import { functionFamilies } from './function-families.ts';
 import { adminHint, type Refusal } from './refusal.ts';
+import { mayConvert } from './types.ts';
 
 /**
  * Functions, judged by what they can resolve to. PostgreSQL's own go by an allow-list; those of extensions and of the
@@ -26,8 +27,9 @@ const shadowedHint =
 export function judgeFunction(
   authority: Authority,
   ref: FunctionRef,
-  { catalogue, searched }: Surroundings,
+  around: Surroundings,
 ): Refusal | undefined {
+  const { catalogue, searched } = around;
   const { schema, name } = ref;
   if ((schema === undefined || schema === 'pg_catalog') && isNeverCallableName(name))
     return { code: 'never_allowed', params: { verb: `function ${name}` } };
@@ -49,7 +51,7 @@ export function judgeFunction(
   if (isRefusedBuiltin) return refuse(builtinHint(name));
   if (populatesRows.test(name) && catalogue.types.size > 0) return refuse(rowHint);
   // `name('x')` converts to a type of that name when no function fits.
-  if (named(catalogue.types, ref, searched).length > 0) return refuse(shadowedHint);
+  if (!mayConvert(authority, ref, around)) return refuse(shadowedHint);
   return isBuiltin || candidates.length > 0 ? undefined : refuse(unknownHint);
 }
 

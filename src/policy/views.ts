@@ -1,5 +1,6 @@
 import type { RelationRef, Statement } from '../sql/statement.ts';
 import { isUnrestricted, nameOf, type Authority } from './authority.ts';
+import { isConvertible } from './types.ts';
 import { named, type Surroundings, type UserRelation } from './catalogue.ts';
 import { isCallable, refusedFunction, userHint } from './functions.ts';
 import { adminHint, type Refusal } from './refusal.ts';
@@ -9,11 +10,27 @@ import { adminHint, type Refusal } from './refusal.ts';
  * reads. So they are judged as if they stood in the statement, those of the views that it reads as well. Which relations
  * and columns a view reads is its owner's to decide, so limits don't count in there.
  */
-export function judgeReading(
+export function judgeReadings(
+  limited: Authority,
+  refs: readonly RelationRef[],
+  around: Surroundings,
+  judge: (authority: Authority, view: Statement, around: Surroundings) => Refusal | undefined,
+): Refusal | undefined {
+  // What several of them read is judged once.
+  const seen = new Set<UserRelation>();
+  for (const ref of refs) {
+    const refusal = judgeReading(limited, ref, around, judge, seen);
+    if (refusal) return refusal;
+  }
+  return undefined;
+}
+
+function judgeReading(
   limited: Authority,
   ref: RelationRef,
   { catalogue, searched }: Surroundings,
   judge: (authority: Authority, view: Statement, around: Surroundings) => Refusal | undefined,
+  seen: Set<UserRelation>,
 ): Refusal | undefined {
   if (isUnrestricted(limited) || !catalogue.relations.has(ref.name)) return undefined;
   const authority = { ...limited, limits: undefined };
@@ -24,14 +41,16 @@ export function judgeReading(
   });
   // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
   const inside: Surroundings = { catalogue, searched: new Set() };
-  const seen = new Set<UserRelation>();
-  const waiting = [...named(catalogue.relations, ref, searched)];
+  const own = new Set(named(catalogue.relations, ref, searched));
+  const waiting = [...own];
   for (let relation = waiting.pop(); relation; relation = waiting.pop()) {
     if (seen.has(relation)) continue;
     seen.add(relation);
-    const { view, runs, isUnsafe } = relation;
+    const { view, runs, converts } = relation;
+    const isOwn = own.has(relation);
     if (view === 'unreadable') return { code: 'view_unreadable', params: { relation: spelt } };
-    if (isUnsafe) return unsafe(limited, spelt);
+    if (converts !== undefined && !isConvertible(isOwn ? limited : authority, converts))
+      return unsafe(limited, spelt);
     const barrier = runs.find((each) => !isCallable(authority, each));
     if (barrier) return blame(refusedFunction(limited, barrier.path, userHint(barrier)));
     const refusal = view && judge(authority, view, inside);

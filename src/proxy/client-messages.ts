@@ -212,6 +212,10 @@ export class ClientMessages {
   private takeParse(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const message = decodeParse(body);
     const { textBytes: text, parameterTypes } = message;
+    if (Buffer.byteLength(message.name) > longestName) {
+      const params = { name: message.name.slice(0, longestName), limit: longestName };
+      return this.refuseParse(message.name, new HatiError('statement_name_too_long', { params }));
+    }
     return this.judge({ text, parameterTypes }, (decision) => {
       switch (decision.action) {
         case 'forward': {
@@ -350,6 +354,9 @@ export class ClientMessages {
     if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
   }
 }
+
+/** PostgreSQL compares no more bytes of a prepared statement's name than NAMEDATALEN - 1: two longer ones may be one. */
+const longestName = 63;
 
 function attempt(act: () => void): HatiError | undefined {
   try {

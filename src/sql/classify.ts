@@ -23,7 +23,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       fieldNames: [...fieldNames],
       types,
       settings,
-      seesOptions: seesOptions(findings),
+      seesOptions: findings.seesOptions,
       standIns: findings.standIns,
       prepared: [...findings.prepared],
       executed: [...findings.executed],
@@ -49,23 +49,23 @@ function walkStatement(raw: RawStmt): WalkedStatement {
   return { node, findings };
 }
 
-/** Columns of the system catalogue that may hold passwords. */
-const optionColumns = ['srvoptions', 'fdwoptions', 'umoptions', 'subconninfo'];
-
-function seesOptions({ hasStar, names, bareNames, rangeNames }: Findings): boolean {
-  return (
-    hasStar ||
-    optionColumns.some((name) => names.has(name)) ||
-    [...bareNames].some((name) => rangeNames.has(name))
-  );
-}
-
 function textOf(source: Source, raw: RawStmt | undefined): string {
   const start = raw?.stmt_location ?? 0;
   const whole = start === 0 && !raw?.stmt_len;
   const text = whole
     ? source.text
     : source.slice(start, raw?.stmt_len ? start + raw.stmt_len : undefined);
-  // PostgreSQL's white space; trim() would also take characters that are part of an identifier there.
-  return text.replace(/^[ \t\n\r\f\v]+|[ \t\n\r\f\v]+$/g, '');
+  return trimmed(text);
+}
+
+/** PostgreSQL's white space; trim() would also take characters that are part of an identifier there. */
+const space = ' \t\n\r\f\v';
+
+/** By hand: a regular expression would look at every run of spaces in the text anew from each of its characters. */
+function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && space.includes(text[start]!)) start += 1;
+  while (end > start && space.includes(text[end - 1]!)) end -= 1;
+  return text.slice(start, end);
 }

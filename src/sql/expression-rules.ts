@@ -1,7 +1,6 @@
 import type {
   A_Expr,
   A_Indirection,
-  Alias,
   CaseExpr,
   ColumnRef,
   FuncCall,
@@ -16,7 +15,7 @@ import type {
 import { constantOf, qualifiedName, stringConstantOf } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
-import { standInOf } from './stand-in-views.ts';
+import { columnsOf, standInOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
@@ -43,7 +42,8 @@ export function functionCall(call: FuncCall, findings: Findings): void {
     findings.settings.push(changeOfSetConfig(call, findings.resolvedSettings.get(call)));
     findings.effects.add('setting');
   }
-  if (name === 'current_setting') findings.settings.push(readOf(stringConstantOf(call.args?.[0])));
+  if (name === 'current_setting' && !findings.namedSettings.has(call))
+    findings.settings.push(readOf(stringConstantOf(call.args?.[0])));
   if (isSettingsFunction(schema, name) && !findings.namedSettings.has(call))
     findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
@@ -64,14 +64,7 @@ export function fieldSelection(selection: A_Indirection, findings: Findings): vo
 export function columnReference({ fields }: ColumnRef, findings: Findings): void {
   const last = fields?.at(-1);
   if (!fields || !last || !('String' in last)) return;
-  const name = last.String.sval ?? '';
-  if (fields.length > 1) fieldName(name, findings);
-  else findings.bareNames.add(name);
-}
-
-export function alias({ aliasname = '', colnames }: Alias, findings: Findings): void {
-  findings.rangeNames.add(aliasname);
-  if (colnames?.length) findings.hasStar = true;
+  if (fields.length > 1) fieldName(last.String.sval ?? '', findings);
 }
 
 function fieldName(name: string, findings: Findings): void {
@@ -143,9 +136,10 @@ function operatorName(names: readonly Node[] | undefined, findings: Findings): v
 export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
   findings.relation({ schema, name, location });
-  findings.rangeNames.add(name);
+  if (columnsOf(range) && !findings.maskedReadings.has(range)) findings.seesOptions = true;
   const standIn = standInOf(range);
-  if (standIn && !findings.namedSettings.has(range)) findings.standIns.push(standIn);
+  if (standIn && !findings.namedSettings.has(range) && !findings.maskedReadings.has(range))
+    findings.standIns.push(standIn);
   if (isSettingsRelation(schema, name) && !findings.namedSettings.has(range))
     findings.settings.push(readOf(undefined));
 }

@@ -29,12 +29,10 @@ export class Findings {
   /** Nodes that read pg_settings, whose names are known; see `namedSettings`. */
   readonly namedSettings = new Set<object>();
 
-  /** `*`, or columns that a FROM clause renames: columns are read that nobody names. */
-  hasStar = false;
-  /** Names that stand alone in expressions: columns, or whole rows of what FROM calls so. */
-  readonly bareNames = new Set<string>();
-  /** What FROM calls its relations. */
-  readonly rangeNames = new Set<string>();
+  /** Nodes that read a catalogue with options, all but those; see `maskedReading`. */
+  readonly maskedReadings = new Set<object>();
+  /** A catalogue with options is read in any other way. */
+  seesOptions = false;
 
   readonly standIns: StandIn[] = [];
 

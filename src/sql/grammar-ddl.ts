@@ -27,6 +27,8 @@ export const ddlStatements = {
     'AlterOwnerStmt',
   ],
   code: [
+    // It makes a function one of the extension's, which are trusted.
+    'AlterExtensionContentsStmt',
     // It runs the view's functions with the rights of its owner.
     'RefreshMatViewStmt',
     'CreateTrigStmt',
@@ -47,7 +49,6 @@ export const ddlStatements = {
   installation: [
     'CreateExtensionStmt',
     'AlterExtensionStmt',
-    'AlterExtensionContentsStmt',
     'AlterObjectDependsStmt',
     'CreateFdwStmt',
     'AlterFdwStmt',

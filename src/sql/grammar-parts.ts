@@ -5,6 +5,8 @@
 
 /** What statements are made of: they do nothing by themselves, their children are looked at. */
 export const parts = [
+  'Alias',
+  'A_Star',
   'Integer',
   'Float',
   'Boolean',

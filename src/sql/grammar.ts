@@ -1,6 +1,5 @@
 import type { Node } from '@pgsql/types';
 import {
-  alias,
   caseExpression,
   columnReference,
   fieldSelection,
@@ -151,11 +150,7 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   SubLink: subLink,
   SortBy: sortBy,
   RangeVar: relation,
-  Alias: alias,
   DefElem: definitions.option,
-  A_Star: (_node, findings) => {
-    findings.hasStar = true;
-  },
 
   // Wrappers
   RawStmt: 'part',

@@ -1,4 +1,4 @@
-import type { Alias, Node, SelectStmt } from '@pgsql/types';
+import type { Alias, FuncCall, Node, SelectStmt } from '@pgsql/types';
 import { nameParts, qualifiedName, stringConstantOf } from './constants.ts';
 import { readablePattern } from './readable-settings.ts';
 import { settingName } from './setting-changes.ts';
@@ -41,6 +41,29 @@ export function namedSettings(
     .map((condition) => namesIn(condition, called))
     .find((found) => found !== undefined);
   return names && { source: source.node, names };
+}
+
+/**
+ * `current_setting(s.name)`, where FROM has nothing but `s`, the readable settings: what `\\dconfig` of psql asks once
+ * `stand-in-views.ts` has filtered them.
+ */
+export function readableCalls(select: SelectStmt): readonly FuncCall[] {
+  const [from, ...more] = select.fromClause ?? [];
+  if (!from || !('RangeSubselect' in from) || more.length > 0) return [];
+  const { subquery, alias } = from.RangeSubselect;
+  const inner = subquery && 'SelectStmt' in subquery ? subquery.SelectStmt : undefined;
+  if (!inner || namedSettings(inner)?.names.length !== 0 || alias?.colnames?.length) return [];
+  return (select.targetList ?? []).flatMap((target) => {
+    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+    if (!value || !('FuncCall' in value)) return [];
+    const { funcname, args = [] } = value.FuncCall;
+    const { schema = 'pg_catalog', name } = qualifiedName(funcname);
+    const [arg] = args;
+    const path = arg && 'ColumnRef' in arg ? nameParts(arg.ColumnRef.fields) : [];
+    const isIts =
+      path.length === 2 && path[0] === alias?.aliasname && path[1] === 'name' && args.length === 1;
+    return isIts && schema === 'pg_catalog' && name === 'current_setting' ? [value.FuncCall] : [];
+  });
 }
 
 interface Source {

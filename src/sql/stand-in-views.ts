@@ -1,6 +1,28 @@
-import type { RangeVar } from '@pgsql/types';
+import type { Node, RangeVar, SelectStmt } from '@pgsql/types';
+import { constantOf, hasOnly, nameParts } from './constants.ts';
 import { quoteLiteral } from './quote.ts';
 import { readablePattern } from './readable-settings.ts';
+
+/** Catalogues with a column of options that may hold passwords, and the columns that may be read. */
+const masked: Readonly<Record<string, readonly string[]>> = {
+  pg_foreign_server: [
+    ...['tableoid', 'oid', 'srvname', 'srvowner', 'srvfdw', 'srvtype', 'srvversion', 'srvacl'],
+  ],
+  pg_foreign_data_wrapper: [
+    ...['tableoid', 'oid', 'fdwname', 'fdwowner', 'fdwhandler', 'fdwvalidator', 'fdwacl'],
+  ],
+  // Those that all versions have.
+  pg_subscription: [
+    ...['oid', 'subdbid', 'subname', 'subowner', 'subenabled', 'subbinary'],
+    ...['substream', 'subslotname', 'subsynccommit', 'subpublications'],
+  ],
+};
+
+const options: Readonly<Record<string, string>> = {
+  pg_foreign_server: 'NULL::pg_catalog.text[] AS srvoptions',
+  pg_foreign_data_wrapper: 'NULL::pg_catalog.text[] AS fdwoptions',
+  pg_subscription: 'NULL::pg_catalog.text AS subconninfo',
+};
 
 /**
  * System views of which a restricted key may see a part: tools read them as a matter of course, and go on when they find
@@ -17,7 +39,36 @@ const standIns: ReadonlyMap<string, string> = new Map([
     'SELECT pg_catalog.pg_backend_pid() AS pid, false AS gss_authenticated, NULL::pg_catalog.text AS principal,' +
       ' false AS encrypted, false AS credentials_delegated',
   ],
+  ...Object.entries(masked).map(([name, columns]): [string, string] => [
+    name,
+    `SELECT ${columns.join(', ')}, ${options[name]} FROM pg_catalog.${name}`,
+  ]),
 ]);
+
+/**
+ * The relation of a SELECT that reads such a catalogue and names columns alone, none of them with options: what the
+ * stand-in looks like.
+ */
+export function maskedReading(select: SelectStmt): RangeVar | undefined {
+  const [from, ...more] = select.fromClause ?? [];
+  if (!from || !('RangeVar' in from) || more.length > 0) return undefined;
+  if (!hasOnly(select, ['targetList', 'fromClause', 'limitOption', 'op'])) return undefined;
+  const open = columnsOf(from.RangeVar);
+  if (open === undefined || from.RangeVar.alias) return undefined;
+  const isOpen = (target: Node): boolean => {
+    const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
+    if (value && 'TypeCast' in value) return constantOf(value.TypeCast.arg) === null;
+    const path = value && 'ColumnRef' in value ? nameParts(value.ColumnRef.fields) : [];
+    return path.length === 1 && open.includes(path[0]!);
+  };
+  return select.targetList?.every(isOpen) ? from.RangeVar : undefined;
+}
+
+/** Undefined for relations that have no options. */
+export function columnsOf({ schemaname, relname = '' }: RangeVar): readonly string[] | undefined {
+  if (schemaname !== undefined && schemaname !== 'pg_catalog') return undefined;
+  return Object.hasOwn(masked, relname) ? masked[relname] : undefined;
+}
 
 /** Where a statement reads such a view, in a form that a sub-select can replace. */
 export interface StandIn {

@@ -14,7 +14,8 @@ import type {
 } from '@pgsql/types';
 import type { Findings } from './findings.ts';
 import { changeOfCatalogueUpdate, changeOfSet, settingOfCatalogueRow } from './setting-changes.ts';
-import { namedSettings, readOf } from './setting-reads.ts';
+import { maskedReading } from './stand-in-views.ts';
+import { namedSettings, readableCalls, readOf } from './setting-reads.ts';
 import type { Act, SettingChange } from './statement.ts';
 
 /** The statements whose act depends on more than their name. */
@@ -29,6 +30,9 @@ export function select(
   // The rows that INSERT … VALUES writes are not read from anywhere.
   if (parent !== 'InsertStmt' || !statement.valuesLists)
     findings.act({ class: 'read', verb: 'SELECT' });
+  const maskedSource = maskedReading(statement);
+  if (maskedSource) findings.maskedReadings.add(maskedSource);
+  for (const call of readableCalls(statement)) findings.namedSettings.add(call);
   const read = namedSettings(statement);
   if (read) {
     findings.namedSettings.add(read.source);
@@ -67,10 +71,7 @@ export function copy(statement: CopyStmt, findings: Findings): void {
   else if (statement.filename !== undefined) {
     findings.act({ class: 'serverAccess', verb: 'COPY with a file of the server' });
   } else if (statement.is_from) findings.act({ class: 'write', verb: 'COPY' });
-  else {
-    findings.act({ class: 'read', verb: 'COPY' });
-    if (statement.relation) findings.hasStar = true;
-  }
+  else findings.act({ class: 'read', verb: 'COPY' });
 }
 
 /** The inner statement is judged as if it ran: with ANALYZE it does, and the last of several options wins. */

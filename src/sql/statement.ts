@@ -139,7 +139,7 @@ export interface Statement {
   readonly settings: readonly SettingChange[];
   /** System views that it reads, where a part of them can be put in their place; see `stand-in-views.ts`. */
   readonly standIns: readonly StandIn[];
-  /** It may read options of foreign servers, if it reads their catalogues: by name, or as part of whole rows. */
+  /** It may read options of foreign servers or subscriptions. */
   readonly seesOptions: boolean;
   /** Names of prepared statements that it makes (PREPARE). */
   readonly prepared: readonly string[];

@@ -100,6 +100,16 @@ describe.each(kinds)('in an %s engine', (kind) => {
     expect(await whoIs(mallory)).toBe('mallory');
   });
 
+  test('readonly keys read tables with a policy that asks it', async () => {
+    await mallory.query(`
+      CREATE TABLE public.mine (owner text);
+      INSERT INTO public.mine VALUES ('reader'), ('other');
+      ALTER TABLE public.mine ENABLE ROW LEVEL SECURITY;
+      CREATE POLICY mine ON public.mine USING (owner = (SELECT hatidata.agent_id()))`);
+    expect((await reader.query('SELECT * FROM public.mine')).rows).toEqual([{ owner: 'reader' }]);
+    expect(await whoIs(reader)).toBe('reader');
+  });
+
   test.runIf(kind === 'own')('a trigger and a policy of the database see who acts', async () => {
     await mallory.query(
       `DO $$ BEGIN PERFORM set_config('hatidata.agent_id', 'alice', false);

@@ -2,6 +2,7 @@ import { adminAuthority, readonlyAuthority, type Authority } from '../../src/pol
 import { authorize } from '../../src/policy/authorize.ts';
 import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
+import { withStandIns } from '../../src/sql/stand-in-views.ts';
 
 export const authorities = { readonly: readonlyAuthority, admin: adminAuthority };
 export const scopes = ['readonly', 'admin'] as const;
@@ -21,3 +22,9 @@ export const readonlyCannot = (verb: string): string =>
 
 export const readonlyCannotCall = (name: string): string =>
   `Permission denied: readonly scope cannot call function ${name}`;
+
+/** The text as the engine would get it from a restricted key. */
+export function sentBy(text: string): string {
+  const places = analyse(text).statements.flatMap(({ standIns }) => standIns);
+  return places.length === 0 ? text : (withStandIns(Buffer.from(text), places) ?? text);
+}

@@ -160,7 +160,7 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
     const [schema, name] = path.split('.');
     map.set(name!, [
       ...(map.get(name!) ?? []),
-      { schema: schema!, view: undefined, isUnsafe: false, runs: [], reads: [] },
+      { schema: schema!, view: undefined, converts: undefined, runs: [], reads: [] },
     ]);
   }
   return map;

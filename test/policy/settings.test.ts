@@ -259,6 +259,8 @@ describe('reading', () => {
     'TABLE pg_settings',
     'COPY pg_settings TO STDOUT',
     "SELECT setting FROM pg_settings WHERE name = 'work_mem' OR true",
+    "SELECT current_setting(s.name) FROM (SELECT * FROM pg_settings WHERE name = 'work_mem') s (x, name)",
+    'SELECT current_setting(s.name) FROM pg_settings s',
     "SELECT setting FROM pg_settings WHERE name IN ('work_mem', 'archive_command')",
     "SELECT b.setting FROM pg_settings a, pg_settings b WHERE a.name = 'work_mem'",
     "SELECT (SELECT string_agg(setting, '') FROM pg_settings) FROM pg_settings WHERE name = 'work_mem'",
@@ -285,8 +287,8 @@ describe('reading', () => {
 
 describe('options of foreign servers', () => {
   test.each([
-    'SELECT srvname, srvowner FROM pg_foreign_server s WHERE s.srvname = $1',
-    'SELECT count(*) FROM pg_foreign_data_wrapper',
+    'SELECT srvname, oid FROM pg_foreign_server',
+    'SELECT * FROM (SELECT fdwname, NULL::text AS fdwoptions FROM pg_foreign_data_wrapper) f WHERE f.fdwname = $1',
   ])('a readonly key may: %s', (text) => expect(refusal('readonly', text)).toBeUndefined());
 
   test.each([
@@ -296,6 +298,9 @@ describe('options of foreign servers', () => {
     'SELECT s FROM pg_foreign_server s',
     'SELECT to_json(pg_foreign_server) FROM pg_foreign_server',
     'SELECT g FROM pg_foreign_server AS s (a, b, c, d, e, f, g, h)',
+    'SELECT s.to_jsonb FROM pg_foreign_server s',
+    'SELECT srvname AS to_jsonb, pg_foreign_server FROM pg_foreign_server',
+    'SELECT oid FROM pg_foreign_server GROUP BY oid, srvoptions',
     'TABLE pg_foreign_server',
     'COPY pg_foreign_server TO STDOUT',
     'SELECT * FROM information_schema.foreign_server_options',

@@ -58,6 +58,12 @@ test('pgAdmin asks whether its session is encrypted by GSSAPI', async () => {
   expect((await reader.query(text)).rows).toEqual([{ gss_authenticated: false, encrypted: false }]);
 });
 
+test('psql lists settings (\\dconfig)', async () => {
+  const text = `SELECT s.name AS "Parameter", pg_catalog.current_setting(s.name) AS "Value"
+    FROM pg_catalog.pg_settings s WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.~) '^(work_mem|archive_command)$'`;
+  expect((await reader.query(text)).rows).toEqual([{ Parameter: 'work_mem', Value: '4MB' }]);
+});
+
 test('DBeaver asks for a setting by parameter', async () => {
   const text = 'select * from pg_catalog.pg_settings where name=$1';
   const { rows } = await reader.query({
@@ -69,4 +75,20 @@ test('DBeaver asks for a setting by parameter', async () => {
   expect((await reader.query({ name: 'setting', text, values: ['archive_command'] })).rows).toEqual(
     [],
   );
+});
+
+test('catalogues with passwords are read without them', async () => {
+  await admin.query(`CREATE EXTENSION IF NOT EXISTS postgres_fdw`).catch(() => undefined);
+  for (const [text, shown] of [
+    ['SELECT srvname, srvoptions FROM pg_foreign_server', undefined],
+    ['SELECT s.* FROM pg_catalog.pg_foreign_server s', undefined],
+    ['SELECT s.to_jsonb FROM pg_foreign_server s', undefined],
+    ['SELECT count(*)::int AS n FROM pg_subscription WHERE subdbid = 1', [{ n: 0 }]],
+    ["SELECT subconninfo FROM pg_subscription WHERE subname = ''", []],
+  ] as const) {
+    const { rows } = await reader.query(text);
+    expect(JSON.stringify(rows)).not.toContain('password');
+    if (shown !== undefined) expect(rows).toEqual(shown);
+  }
+  await expect(reader.query('TABLE pg_foreign_server')).rejects.toMatchObject({ code: '42501' });
 });

@@ -44,7 +44,7 @@ describe('FrontendFramer', () => {
     ['an unknown type', Buffer.from([0x79, 0, 0, 0, 4]), '08P01'],
     ['a length below its own size', Buffer.from([0x51, 0, 0, 0, 3]), '08P01'],
     ['a negative length', Buffer.from([0x51, 0xff, 0xff, 0xff, 0xff]), '08P01'],
-    ['a stated length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '54000'],
+    ['a stated length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '08P01'],
     ['a length just over the limit', Buffer.from([0x51, 0, 0, 0x03, 0xe8]), '54000'],
   ])('refuses %s as soon as the header is known', (_, bytes, sqlstate) => {
     const framer = new FrontendFramer(() => 1_000);

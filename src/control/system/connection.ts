@@ -96,6 +96,7 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
     });
     let answers: Answer[] = [];
     let isReset = false;
+    let total = 0;
     const finish = (settle: () => void): void => {
       socket.off('data', onData).off('error', onLost).off('close', onLost);
       socket.pause();
@@ -108,6 +109,9 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
         for (let raw = framer.next(); raw !== undefined; raw = framer.next()) {
           const type = raw[0]!;
           if (type !== Backend.ReadyForQuery) {
+            total += raw.length;
+            if (total > largestAnswer)
+              throw new HatiError('answer_too_large', { params: { limit: largestAnswer } });
             answers.push({ type, raw });
           } else if (isReset) {
             finish(() => resolve(answers));

@@ -1,10 +1,11 @@
 import type pg from 'pg';
-import { readonlyAuthority } from '../../policy/authority.ts';
+import { readonlyAuthority, type Authority } from '../../policy/authority.ts';
 import { authorize } from '../../policy/authorize.ts';
 import { builtinFunctions } from '../../policy/builtin-functions.ts';
 import {
   emptyCatalogue,
   type Catalogue,
+  type Conversion,
   type UserFunction,
   type UserOperator,
   type UserRelation,
@@ -51,12 +52,9 @@ export async function buildCatalogue(
     builtinNames,
     ...namesOf(functionRows, operatorRows, byOid),
   };
-  const untrusted = [...byOid].filter(([, { trust }]) => trust === 'none').map(([oid]) => oid);
-  const types = await unsafeTypes(client, untrusted, partial, read);
-  distrustTakersOf(new Set(types.map(({ oid }) => oid)), functionRows, byOid);
-  const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [
-    types.map(({ oid }) => oid),
-  ]);
+  const types = await unsafeTypes(client, byOid, partial, read);
+  distrustTakersOf(types, functionRows, byOid);
+  const { rows: relationRows } = await client.query<RelationRow>(relationsSql, [[...types.keys()]]);
   const definitions = await views.read(client, relationRows);
   const { rows: paths } = await client.query<PathRow>(pathsSql);
   const { paths: values, ofUsers } = paths[0]!;
@@ -64,9 +62,9 @@ export async function buildCatalogue(
     catalogue: {
       ...partial,
       ...namesOf(functionRows, operatorRows, byOid),
-      types: grouped(types, ({ schema, name }) => [name, { schema }]),
-      typeOids: new Set(types.map(({ oid }) => Number(oid))),
-      relations: relations(relationRows, byOid, definitions),
+      types: namedTypes(types),
+      typeOids: new Map([...types].map(([oid, { conversion }]) => [Number(oid), conversion])),
+      relations: relations(relationRows, byOid, types, definitions),
       defaultPath: values.flatMap(parsePathList),
       userSchemas: ofUsers,
     },
@@ -92,14 +90,20 @@ function namesOf(
 
 /** To call a function is to convert to the types of its arguments. */
 function distrustTakersOf(
-  unsafe: ReadonlySet<string>,
+  types: UnsafeTypes,
   rows: readonly FunctionRow[],
   byOid: Map<string, UserFunction>,
 ): void {
   for (const { oid, argumentTypes } of rows) {
-    if (argumentTypes.some((type) => unsafe.has(type)))
-      byOid.set(oid, { ...byOid.get(oid)!, trust: 'none' });
+    const known = byOid.get(oid)!;
+    const conversion = leastTrusted(argumentTypes.map((type) => types.get(type)?.conversion));
+    if (conversion === 'none' || (conversion === 'owners' && known.trust === 'reviewed'))
+      byOid.set(oid, { ...known, trust: conversion });
   }
+}
+
+function leastTrusted(all: readonly (Conversion | undefined)[]): Conversion | undefined {
+  return all.includes('none') ? 'none' : all.find((each) => each !== undefined);
 }
 
 const unknownFunction: UserFunction = {
@@ -148,35 +152,71 @@ function functionsByOid(
   return byOid;
 }
 
-/** Domains with checks are unsafe, unless what they check is harmless. */
+type UnsafeTypes = ReadonlyMap<string, TypeRow & { readonly conversion: Conversion }>;
+
+/** Whom no function of the owner's is trusted to. */
+const stranger = {
+  ...readonlyAuthority,
+  limits: { schemas: new Set<string>(), tables: new Map() },
+};
+
 async function unsafeTypes(
   client: pg.ClientBase,
-  untrusted: readonly string[],
+  byOid: ReadonlyMap<string, UserFunction>,
   partial: Catalogue,
   read: ReadSql,
-): Promise<readonly TypeRow[]> {
-  const unsafe = async (harmless: readonly string[]): Promise<readonly TypeRow[]> =>
-    (await client.query<TypeRow>(unsafeTypesSql, [untrusted, harmless])).rows;
+): Promise<UnsafeTypes> {
   const { rows: domains } = await client.query<DomainRow>(domainsSql);
-  const atWorst = await unsafe([]);
-  const cautious = {
-    ...partial,
-    types: grouped<TypeRow, UserType>(atWorst, ({ schema, name }) => [name, { schema }]),
-  };
-  const harmless: string[] = [];
-  for (const { oid, checks } of domains) {
-    const verdicts = await Promise.all(checks.map((check) => isHarmless(check, cautious, read)));
-    if (verdicts.every(Boolean)) harmless.push(oid);
+  const all = new Map<string, TypeRow & { conversion: Conversion }>();
+  for (const [conversion, authority] of [
+    ['owners', stranger],
+    ['none', readonlyAuthority],
+  ] as const) {
+    const isBarred = ({ trust }: UserFunction): boolean =>
+      trust === 'none' || (trust === 'owners' && conversion === 'owners');
+    const barred = [...byOid].filter(([, each]) => isBarred(each)).map(([oid]) => oid);
+    const found = async (harmless: readonly string[]): Promise<readonly TypeRow[]> =>
+      (await client.query<TypeRow>(unsafeTypesSql, [barred, harmless])).rows;
+    // Domains with checks are unsafe, unless what they check is harmless, even if all the others are not.
+    const atWorst = await found([]);
+    const cautious = {
+      ...partial,
+      types: grouped<TypeRow, UserType>(atWorst, ({ schema, name }) => [
+        name,
+        { schema, conversion: 'none' },
+      ]),
+    };
+    const harmless: string[] = [];
+    for (const { oid, checks } of domains) {
+      const verdicts = await Promise.all(
+        checks.map((check) => isHarmless(check, authority, cautious, read)),
+      );
+      if (verdicts.every(Boolean)) harmless.push(oid);
+    }
+    for (const row of harmless.length === 0 ? atWorst : await found(harmless))
+      all.set(row.oid, { ...row, conversion });
   }
-  return harmless.length === 0 ? atWorst : unsafe(harmless);
+  return all;
 }
 
-async function isHarmless(check: string, catalogue: Catalogue, read: ReadSql): Promise<boolean> {
+function namedTypes(types: UnsafeTypes): Catalogue['types'] {
+  return grouped([...types.values()], ({ schema, name, conversion }) => [
+    name,
+    { schema, conversion },
+  ]);
+}
+
+async function isHarmless(
+  check: string,
+  authority: Authority,
+  catalogue: Catalogue,
+  read: ReadSql,
+): Promise<boolean> {
   const expression = /^CHECK (\(.*\))(?: NOT VALID)?$/s.exec(check)?.[1];
   if (expression === undefined) return false;
   try {
     const classified = await read(`SELECT ${expression}`);
-    return authorize(readonlyAuthority, classified, catalogue, new Set()) === undefined;
+    return authorize(authority, classified, catalogue, new Set()) === undefined;
   } catch {
     return false;
   }
@@ -185,12 +225,14 @@ async function isHarmless(check: string, catalogue: Catalogue, read: ReadSql): P
 function relations(
   rows: readonly RelationRow[],
   byOid: ReadonlyMap<string, UserFunction>,
+  types: UnsafeTypes,
   definitions: ReadonlyMap<string, ViewDefinition>,
 ): Catalogue['relations'] {
   const made = new Map<string, UserRelation & { reads: readonly UserRelation[] }>();
-  for (const { oid, schema, isUnsafe, runs } of rows) {
+  for (const { oid, schema, unsafeTypes: unsafe, runs } of rows) {
     const view = definitions.get(oid);
-    made.set(oid, { schema, view, isUnsafe, runs: functionsOf(runs, byOid), reads: [] });
+    const converts = leastTrusted(unsafe.map((type) => types.get(type)?.conversion));
+    made.set(oid, { schema, view, converts, runs: functionsOf(runs, byOid), reads: [] });
   }
   for (const { oid, reads } of rows)
     made.get(oid)!.reads = reads.flatMap((each) => made.get(each) ?? []);

@@ -64,6 +64,7 @@ export interface FunctionRow {
   readonly volatile: boolean;
   readonly securityDefiner: boolean;
   readonly isOwners: boolean;
+  readonly isInstalled: boolean;
   /** It can be called with one argument by `x.name`. */
   readonly takesOne: boolean;
   /** Types of its arguments that are users' own. */
@@ -79,6 +80,7 @@ export const functionsSql = `
          p.provolatile = 'v' AS volatile, p.prosecdef AS "securityDefiner",
          ARRAY(SELECT t::int8::text FROM unnest(p.proargtypes::oid[]) AS t WHERE ${isUsers('t')}) AS "argumentTypes",
          p.proowner = b.datdba OR r.rolsuper AS "isOwners",
+         r.rolsuper OR p.prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('c', 'internal')) AS "isInstalled",
          (p.provariadic <> 0 OR p.pronargs >= 1) AND p.pronargs - p.pronargdefaults <= 1
            AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AS "takesOne",
          ARRAY(SELECT part::oid::int8::text FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid,
@@ -168,8 +170,8 @@ export interface RelationRow {
   readonly version: string | null;
   /** More than anybody writes by hand. */
   readonly isTooLong: boolean;
-  /** Its columns, its rows, or what a view converts to, are of a type of `unsafeTypesSql`. */
-  readonly isUnsafe: boolean;
+  /** Of its rows (which are unsafe when a column is), and of what a view converts to: those of `unsafeTypesSql`. */
+  readonly unsafeTypes: readonly string[];
   /** What its definition, if it is a view, and its row policies run. */
   readonly runs: readonly string[];
   /** Relations that a view reads. */
@@ -190,8 +192,8 @@ export const relationsSql = `
   SELECT c.oid::int8::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
          CASE WHEN c.relkind = 'v' THEN (SELECT max(r.xmin::text) FROM pg_rewrite r WHERE r.ev_class = c.oid) END AS version,
          EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND pg_column_size(r.ev_action) > ${longestDefinition}) AS "isTooLong",
-         c.reltype = ANY ($1::oid[])
-           OR EXISTS (SELECT ${viewDepends('pg_type')} AND d.refobjid = ANY ($1::oid[])) AS "isUnsafe",
+         ARRAY(SELECT c.reltype::int8::text WHERE c.reltype = ANY ($1::oid[])
+               UNION SELECT d.refobjid::int8::text ${viewDepends('pg_type')} AND d.refobjid = ANY ($1::oid[])) AS "unsafeTypes",
          ARRAY(SELECT x.run FROM pg_rewrite r, LATERAL (${runBy('pg_rewrite', 'r.oid')}) x
                 WHERE r.ev_class = c.oid AND c.relkind = 'v'
                UNION

@@ -69,6 +69,8 @@ const databasesSql = `
   -- What we read must be what the engine reads; the owner of a database could say otherwise for every login.
   ALTER DATABASE ${databaseNames.data} RESET standard_conforming_strings;
   ALTER DATABASE ${databaseNames.data} RESET client_encoding;
+  -- With another role nobody could log in.
+  ALTER DATABASE ${databaseNames.data} RESET role;
   DO $$ BEGIN
     IF NOT EXISTS (
       SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
@@ -155,6 +157,22 @@ async function ensureDatabase(client: Client, name: string, owner: string): Prom
   await client.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1`);
 }
 
+/** The owner of a database can give it settings of its own (ALTER DATABASE … SET); none of them is for this session. */
+const ownSettings = [
+  'search_path=pg_catalog',
+  'client_min_messages=warning',
+  'role=none',
+  'default_transaction_read_only=off',
+  'statement_timeout=0',
+  'transaction_timeout=0',
+  'lock_timeout=0',
+  'idle_in_transaction_session_timeout=0',
+  'idle_session_timeout=0',
+  'row_security=off',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
 async function asSuperuser(
   endpoint: Endpoint,
   database: string,
@@ -169,7 +187,7 @@ async function asSuperuser(
     application_name: 'hatidata start',
     // Given, so that pg does not look for them in the environment.
     ssl: false,
-    options: '-c search_path=pg_catalog -c client_min_messages=warning',
+    options: ownSettings,
   });
   // A connection that breaks is reported by the query that is running.
   client.on('error', () => undefined);
