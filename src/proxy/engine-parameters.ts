@@ -6,10 +6,14 @@ const required: ReadonlyMap<string, string> = new Map([
   ['standard_conforming_strings', 'on'],
 ]);
 
-/** @returns what must end the session when the engine reports this setting in a ParameterStatus, else undefined. */
-export function unsafeParameter(body: Buffer): HatiError | undefined {
+/**
+ * @param clamped the session began READ ONLY. A function of the owner's may have lifted that, whatever it declares.
+ * @returns what must end the session when the engine reports this setting in a ParameterStatus, else undefined.
+ */
+export function unsafeParameter(body: Buffer, clamped: boolean): HatiError | undefined {
   const [name = '', value = ''] = body.toString('utf8').split('\0');
-  const wanted = required.get(name);
+  const isClamp = clamped && name === 'default_transaction_read_only';
+  const wanted = isClamp ? 'on' : required.get(name);
   if (wanted === undefined || wanted === value) return undefined;
   return new HatiError('engine_settings_unsafe', { params: { parameter: name, value } });
 }

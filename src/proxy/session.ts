@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { UpstreamConnection } from '../engine/upstream.ts';
 import { HatiError } from '../errors.ts';
+import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse } from '../wire/backend-messages.ts';
 import { BackendScanner } from '../wire/backend-scanner.ts';
@@ -67,6 +68,7 @@ export class Session implements LiveSession {
   private readonly owed = new ResponseQueue();
   private readonly messages: ClientMessages;
   private readonly batch: BatchDeadline;
+  private readonly isClamped: boolean;
   private status: TransactionStatus = 'idle';
   private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
   /** What a client is told in `parting`. */
@@ -86,6 +88,7 @@ export class Session implements LiveSession {
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
     this.log = new SessionLog(parts.log);
+    this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.messages = new ClientMessages({
       outlets: this.outlets(),
@@ -249,7 +252,7 @@ export class Session implements LiveSession {
   private checkParameter(body: Buffer): void {
     const path = reportedPath(body);
     if (path !== undefined) this.parts.searched.addReported(path);
-    const unsafe = unsafeParameter(body);
+    const unsafe = unsafeParameter(body, this.isClamped);
     if (unsafe !== undefined) setImmediate(() => void this.end(unsafe));
   }
 

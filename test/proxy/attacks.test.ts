@@ -309,3 +309,12 @@ describe("an admin key does not borrow the superuser's rights", () => {
     await attacker.end();
   });
 });
+
+test('code that lifts READ ONLY for a readonly session ends it', async () => {
+  await admin.query(`CREATE FUNCTION lift() RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+    $$ BEGIN RETURN set_config('default_transaction_read_only', 'off', false); END $$`);
+  const client = await login(readonlyKey);
+  client.send(f.query('SELECT lift()'));
+  const seen = show(await client.rest());
+  expect(seen.at(-1)).toMatch(/default_transaction_read_only/);
+});

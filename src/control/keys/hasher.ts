@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import argon2 from 'argon2';
 import { HatiError } from '../../errors.ts';
 
@@ -71,7 +72,7 @@ export class KeyHasher {
   }
 }
 
-/** libuv has four threads by default; half of them are left for everything else. */
-const concurrency = 2;
+/** Half of the cores: the others are for who has a remembered key. libuv has four threads by default. */
+const concurrency = Math.min(2, Math.max(1, Math.floor(availableParallelism() / 2)));
 /** Attempts that one source may have waiting. */
 const longestQueue = 128;
