@@ -1,6 +1,7 @@
 import type { HatiError } from '../errors.ts';
 import { parsePathList } from '../sql/quote.ts';
 import { isReadableSetting } from '../sql/readable-settings.ts';
+import { settingName } from '../sql/setting-changes.ts';
 import type { SettingChange } from '../sql/statement.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import { isUnrestricted, mayChange, nameOf, type Authority } from './authority.ts';
@@ -194,6 +195,19 @@ export function refuseSetting(authority: Authority, change: SettingChange): Refu
     return wrongValue(name, 'a computed value', 'Give the value as a constant.');
   if (!rule(values)) return refusedValue(authority, name, values);
   return name === 'search_path' ? refuseSearchPath(authority, values) : undefined;
+}
+
+/** The names of settings that a bound statement reads: see `Statement.settingParameters`. */
+export function authorizeSettingNames(
+  authority: Authority,
+  names: readonly (string | null)[],
+): HatiError | undefined {
+  for (const name of names) {
+    // NULL reads nothing.
+    const refusal = name === null ? undefined : refuseReading(authority, settingName(name));
+    if (refusal) return refusalError(refusal);
+  }
+  return undefined;
 }
 
 /** `SHOW ALL` is a name like any other, and computed names mean any. */

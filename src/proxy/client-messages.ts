@@ -258,7 +258,9 @@ export class ClientMessages {
       const names = decodeBindNames(body);
       if (this.own.hasStatement(names.statement)) return this.answer(() => this.own.bind(body));
       const refusal =
-        attempt(() => this.own.yieldPortal(names.portal)) ?? this.prepared.recheck(names.statement);
+        attempt(() => this.own.yieldPortal(names.portal)) ??
+        this.prepared.recheck(names.statement) ??
+        this.prepared.checkValues(names.statement, body);
       if (refusal !== undefined) return this.refuse(refusal);
     }
     this.forward(raw, 'bind');

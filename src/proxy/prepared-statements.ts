@@ -2,8 +2,10 @@ import { HatiError } from '../errors.ts';
 import { isUnrestricted, type Authority } from '../policy/authority.ts';
 import { authorize } from '../policy/authorize.ts';
 import type { Catalogue } from '../policy/catalogue.ts';
+import { authorizeSettingNames } from '../policy/settings.ts';
 import { authorizeParameterTypes } from '../policy/types.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
+import { decodeBind } from '../wire/decode.ts';
 import type { Decision } from './pipeline.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 
@@ -48,8 +50,8 @@ export class PreparedStatements {
   private readonly parts: PreparedStatementsParts;
   private readonly entries = new Map<string, Entry>();
   private bytes = 0;
-  /** Set when an entry had to go that the engine may still have. */
-  private forgotten: Grounds | undefined;
+  /** An entry had to go that the engine may still have. */
+  private hasForgotten = false;
 
   constructor(parts: PreparedStatementsParts) {
     this.parts = parts;
@@ -98,7 +100,7 @@ export class PreparedStatements {
     const entry = this.entries.get(name);
     if (entry === undefined) {
       // The engine's to refuse, unless it is one that we had to forget and can't judge again.
-      if (this.forgotten === undefined || areSame(this.forgotten, grounds)) return undefined;
+      if (!this.hasForgotten) return undefined;
       return new HatiError('prepared_statement_forgotten', { params: { name } });
     }
     if (areSame(entry.grounds, grounds)) return undefined;
@@ -113,6 +115,18 @@ export class PreparedStatements {
     return undefined;
   }
 
+  /** Values that a Bind gives to names of settings. */
+  checkValues(name: string, body: Buffer): HatiError | undefined {
+    const numbers = (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
+      classified.statements.flatMap((statement) => statement.settingParameters),
+    );
+    if (numbers.length === 0) return undefined;
+    const { parameters } = decodeBind(body);
+    // Text and binary are the same bytes for text.
+    const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
+    return authorizeSettingNames(this.parts.authority, names);
+  }
+
   private add(name: string, judged: Judged): void {
     const before = this.entries.get(name);
     // Moved to the end, away from what is forgotten first. Its grounds are still those of its oldest part.
@@ -124,7 +138,7 @@ export class PreparedStatements {
     this.bytes += judged.classified.bytes;
     for (const oldest of this.entries.keys()) {
       if (this.bytes <= mostBytes || oldest === name) break;
-      this.forgotten ??= this.entries.get(oldest)!.grounds;
+      this.hasForgotten = true;
       this.change(oldest, () => []);
     }
   }

@@ -1,5 +1,6 @@
 import type { Node, RawStmt } from '@pgsql/types';
 import { Findings } from './findings.ts';
+import { readOf } from './setting-reads.ts';
 import { Source } from './source.ts';
 import { ddlVerb, type Statement } from './statement.ts';
 import { isTemporarySchema } from './definition-rules.ts';
@@ -25,6 +26,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       settings,
       seesOptions: findings.seesOptions,
       standIns: findings.standIns,
+      settingParameters: [...findings.settingParameters],
       prepared: [...findings.prepared],
       executed: [...findings.executed],
       effects: [...findings.effects],
@@ -42,6 +44,9 @@ function walkStatement(raw: RawStmt): WalkedStatement {
   // A statement nobody can say anything of must not pass as one that does nothing.
   if (findings.acts.length === 0)
     findings.act({ class: 'unknown', verb: Object.keys(node)[0] ?? 'this statement' });
+  // EXECUTE gives values that are not seen as such.
+  if ('PrepareStmt' in node && findings.settingParameters.size > 0)
+    findings.settings.push(readOf(undefined));
   const definesTemporary =
     findings.acts.some((act) => act.verb === ddlVerb) &&
     [...findings.names].some(isTemporarySchema);

@@ -12,7 +12,7 @@ import type {
   SubLink,
   TypeName,
 } from '@pgsql/types';
-import { constantOf, qualifiedName, stringConstantOf } from './constants.ts';
+import { constantOf, qualifiedName, stringConstantOf, withoutTextCasts } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
 import { columnsOf, standInOf } from './stand-in-views.ts';
@@ -43,10 +43,18 @@ export function functionCall(call: FuncCall, findings: Findings): void {
     findings.effects.add('setting');
   }
   if (name === 'current_setting' && !findings.namedSettings.has(call))
-    findings.settings.push(readOf(stringConstantOf(call.args?.[0])));
+    settingRead(call.args?.[0], findings);
   if (isSettingsFunction(schema, name) && !findings.namedSettings.has(call))
     findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
+}
+
+/** The value of a parameter is known at Bind. */
+function settingRead(name: Node | undefined, findings: Findings): void {
+  const inner = name && withoutTextCasts(name);
+  const parameter = inner && 'ParamRef' in inner ? inner.ParamRef.number : undefined;
+  if (parameter === undefined) findings.settings.push(readOf(stringConstantOf(name)));
+  else findings.settingParameters.add(parameter);
 }
 
 /** `(expression).name` may be a function call; `[1]` and `.*` never are. */

@@ -35,6 +35,8 @@ export class Findings {
   seesOptions = false;
 
   readonly standIns: StandIn[] = [];
+  /** Numbers of parameters whose values name settings that are read. */
+  readonly settingParameters = new Set<number>();
 
   readonly #calls = new Set<string>();
   readonly #relations = new Set<string>();

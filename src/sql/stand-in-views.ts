@@ -39,6 +39,13 @@ const standIns: ReadonlyMap<string, string> = new Map([
     'SELECT pg_catalog.pg_backend_pid() AS pid, false AS gss_authenticated, NULL::pg_catalog.text AS principal,' +
       ' false AS encrypted, false AS credentials_delegated',
   ],
+  // What is between the client and the proxy, the engine does not know; what is behind it, is none of the client's.
+  [
+    'pg_stat_ssl',
+    'SELECT pg_catalog.pg_backend_pid() AS pid, NULL::pg_catalog.bool AS ssl, NULL::pg_catalog.text AS version,' +
+      ' NULL::pg_catalog.text AS cipher, NULL::pg_catalog.int4 AS bits, NULL::pg_catalog.text AS client_dn,' +
+      ' NULL::pg_catalog.numeric AS client_serial, NULL::pg_catalog.text AS issuer_dn',
+  ],
   ...Object.entries(masked).map(([name, columns]): [string, string] => [
     name,
     `SELECT ${columns.join(', ')}, ${options[name]} FROM pg_catalog.${name}`,

@@ -139,6 +139,8 @@ export interface Statement {
   readonly settings: readonly SettingChange[];
   /** System views that it reads, where a part of them can be put in their place; see `stand-in-views.ts`. */
   readonly standIns: readonly StandIn[];
+  /** Parameters whose values name settings that it reads: `current_setting($1)`; judged at Bind. */
+  readonly settingParameters: readonly number[];
   /** It may read options of foreign servers or subscriptions. */
   readonly seesOptions: boolean;
   /** Names of prepared statements that it makes (PREPARE). */

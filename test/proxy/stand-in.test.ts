@@ -92,3 +92,19 @@ test('catalogues with passwords are read without them', async () => {
   }
   await expect(reader.query('TABLE pg_foreign_server')).rejects.toMatchObject({ code: '42501' });
 });
+
+test('a setting that a parameter names is judged by its value (SQLAlchemy)', async () => {
+  const text = 'SELECT current_setting($1::VARCHAR) AS value, $2::int AS n';
+  const read = (name: string): Promise<pg.QueryResult> =>
+    reader.query({ name: 'by-name', text, values: [name, 1] });
+  expect((await read('default_table_access_method')).rows).toEqual([{ value: 'heap', n: 1 }]);
+  await expect(read('archive_command')).rejects.toMatchObject({ code: '42501' });
+  await expect(read('ARCHIVE_command')).rejects.toMatchObject({ code: '42501' });
+  expect((await read('work_mem')).rows).toEqual([{ value: '4MB', n: 1 }]);
+  await expect(
+    reader.query('PREPARE p (text) AS SELECT current_setting($1)'),
+  ).rejects.toMatchObject({ code: '42501' });
+  expect(
+    (await reader.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).rows,
+  ).toEqual([{ ssl: null }]);
+});
