@@ -22,7 +22,7 @@ const refused: ReadonlyMap<string, string> = new Map([
   ]),
   ...because('it shows what other sessions do', [
     ...['pg_stat_activity', 'pg_stat_replication', 'pg_stat_statements', 'pg_stat_statements_info'],
-    ...['pg_locks', 'pg_prepared_xacts', 'pg_stat_ssl', 'pg_stat_gssapi', 'pg_stat_progress_copy'],
+    ...['pg_locks', 'pg_stat_ssl', 'pg_stat_gssapi', 'pg_stat_progress_copy'],
   ]),
   ...because('it holds raw values of other relations', [
     ...['pg_largeobject', 'pg_statistic', 'pg_statistic_ext_data'],

@@ -103,9 +103,13 @@ export class ClientMessages {
       case Frontend.Close:
         return this.takeClose(raw, body);
       case Frontend.Sync:
+        requireEmpty(body, 'Sync');
         this.forward(raw, 'sync');
         return undefined;
       case Frontend.Flush:
+        requireEmpty(body, 'Flush');
+        this.outlets.toEngine(raw);
+        return undefined;
       case Frontend.CopyData:
         this.outlets.toEngine(raw);
         return undefined;
@@ -355,6 +359,12 @@ export class ClientMessages {
   private checkNotFailed(): void {
     if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
   }
+}
+
+/** PostgreSQL answers a body with an error, which nothing that we wait for would explain. */
+function requireEmpty(body: Buffer, message: string): void {
+  if (body.length > 0)
+    throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
 }
 
 /** PostgreSQL compares no more bytes of a prepared statement's name than NAMEDATALEN - 1: two longer ones may be one. */

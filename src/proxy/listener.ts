@@ -119,7 +119,8 @@ export class Listener {
       });
       if (words.kind === 'cancel') {
         this.sessions.cancel(words.key);
-        socket.end();
+        // Whatever else it sends is not read, and must not keep it open.
+        socket.destroySoon();
         return;
       }
       await this.admit(words, socket);

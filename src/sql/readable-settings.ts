@@ -4,7 +4,7 @@
  * name with a dot is an application's own variable, or an extension's, which PostgreSQL shows to everybody or nobody.
  */
 const names: readonly string[] = [
-  ...['array_nulls', 'allow_in_place_tablespaces', 'application_name', 'backslash_quote'],
+  ...['array_nulls', 'allow_system_table_mods', 'application_name', 'backslash_quote'],
   ...['block_size', 'bytea_output', 'check_function_bodies', 'constraint_exclusion'],
   ...['cursor_tuple_fraction', 'data_checksums', 'datestyle', 'deadlock_timeout'],
   ...['escape_string_warning', 'exit_on_error', 'extra_float_digits', 'fsync', 'full_page_writes'],

@@ -28,6 +28,7 @@ export const fingerprintSql = `
     current_setting('hatidata.path'),
     ${sum('pg_extension x')},
     ${sum('pg_policy x')},
+    ${sum(`pg_amproc x WHERE ${isUsers('x.oid')}`)},
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(attrelid, ' ', attnum, ' ', atttypid), 0)))
        FROM pg_attribute WHERE ${isUsers('atttypid')} AND NOT attisdropped),
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(classid, ' ', objid, ' ', refobjid), 0)))
@@ -155,6 +156,9 @@ export const unsafeTypesSql = `
                      WHERE c.contypid = t.oid AND c.contype = 'c' AND c.contypid <> ALL ($2::oid[]))
          OR EXISTS (SELECT FROM pg_cast c
                      WHERE t.oid IN (c.castsource, c.casttarget) AND c.castfunc = ANY ($1::oid[]))
+         -- What compares its values where they are sorted, grouped or hashed.
+         OR EXISTS (SELECT FROM pg_opclass k JOIN pg_amproc f ON f.amprocfamily = k.opcfamily
+                     WHERE k.opcintype = t.oid AND f.amproc::oid = ANY ($1::oid[]))
          OR t.typinput = ANY ($1::oid[]) OR t.typreceive = ANY ($1::oid[]) OR t.typmodin = ANY ($1::oid[]))
     UNION
     SELECT m.whole FROM made_of m JOIN unsafe u ON u.oid = m.part

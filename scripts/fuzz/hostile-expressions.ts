@@ -1,0 +1,151 @@
+/** What must never get through as a value: put in the place of constants, columns and calls of honest statements. */
+
+export const hostileExpressions: readonly string[] = [
+  ...[
+    'trap()',
+    'trap(1)',
+    'public.trap()',
+    '"trap"()',
+    'U&"tr\\0061p"()',
+    'trap_text(b)',
+    "trap_text('x')",
+  ],
+  ...[
+    '(t).trap_column',
+    't.trap_column',
+    "('x'::text).trap_text",
+    'trap_column(t)',
+    '(1).trap',
+    't.trap',
+  ],
+  ...[
+    "lower('A'::varchar)",
+    'abs(1::smallint)',
+    'b::varchar.lower',
+    '1 ### 2',
+    '1 OPERATOR(public.###) 2',
+  ],
+  ...[
+    '1::trap_domain',
+    'CAST(1 AS trap_domain)',
+    'trap_domain(1)',
+    "'1'::trap_domain",
+    "trap_domain '1'",
+  ],
+  ...[
+    "'{1}'::trap_domain[]",
+    "'(1,x)'::trap_pair",
+    'ROW(1)::trap_source::int',
+    "ROW(1, 'x')::trap_pair",
+  ],
+  ...['jsonb_populate_record(NULL::trap_pair, \'{"x": 1}\')', 'trap_sum(1)', 'trap_sum(a) OVER ()'],
+  ...["nextval('s')", "setval('s', 9)", "pg_catalog.nextval('s')", "('s'::regclass).nextval"],
+  ...[
+    'txid_current()',
+    'pg_current_xact_id()',
+    'pg_advisory_lock(1)',
+    'pg_try_advisory_lock(1, 2)',
+  ],
+  ...[
+    'pg_advisory_xact_lock(3)',
+    '(4::bigint).pg_advisory_lock',
+    "pg_notify('c', 'p')",
+    'lo_create(0)',
+  ],
+  ...[
+    "lo_from_bytea(0, 'x')",
+    'lo_creat(-1)',
+    '(5).lo_creat',
+    "pg_logical_emit_message(true, 'a', 'b')",
+  ],
+  ...[
+    "set_config('transaction_read_only', 'off', true)",
+    "set_config('default_transaction_read_only', 'off', false)",
+  ],
+  ...[
+    "set_config('default_' || 'transaction_read_only', 'off', false)",
+    "set_config('role', 'none', false)",
+  ],
+  ...[
+    "set_config('row_security', 'off', false)",
+    "set_config('search_path', 'pg_temp, public', false)",
+  ],
+  ...["set_config('statement_timeout', '0', false)", "set_config('work_mem', '2GB', false)"],
+  ...["set_config(name => 'session_replication_role', value => 'replica', is_local => false)"],
+  ...[
+    "query_to_xml('SELECT nextval(''s'')', true, true, '')",
+    "ts_stat('SELECT to_tsvector(trap()::text)')",
+  ],
+  ...[
+    "ts_rewrite('a'::tsquery, 'SELECT set_config(''row_security'', ''off'', false)')",
+    "cursor_to_xml('c', 1, true, true, '')",
+  ],
+  ...["table_to_xml('trap_view', true, true, '')", "pg_input_is_valid('1', 'trap_domain')"],
+  ...[
+    'pg_terminate_backend(pg_backend_pid())',
+    'pg_cancel_backend(1)',
+    "pg_read_file('/etc/passwd')",
+  ],
+  ...[
+    "pg_ls_dir('.')",
+    "('.'::text).pg_ls_dir",
+    'pg_reload_conf()',
+    'pg_switch_wal()',
+    "lo_import('/etc/passwd')",
+  ],
+  ...[
+    'pg_export_snapshot()',
+    'pg_stat_reset()',
+    "pg_clear_relation_stats('public', 't')",
+    'pg_sleep(0)',
+  ],
+  ...[
+    "pg_restore_relation_stats('schemaname', 'public', 'relname', 't', 'relpages', 1::int)",
+    'pg_nextoid(1, 2, 3)',
+  ],
+  ...[
+    'trap_range(1, 2)',
+    "'[1,2)'::trap_range",
+    "'(1,1)'::keyed",
+    'f_default()',
+    '1 || true',
+    'NULL::keyed',
+  ],
+  ...[
+    '(SELECT count(DISTINCT k) FROM keyed)',
+    '(SELECT c + 1 FROM keyed LIMIT 1)',
+    'abs((SELECT c FROM keyed LIMIT 1))',
+  ],
+  ...[
+    "JSON_VALUE('1', '$' RETURNING trap_domain)",
+    '(SELECT array_agg(k ORDER BY k) FROM keyed)',
+    'ROW(1)::trap_key',
+  ],
+  ...[
+    '(SELECT trap())',
+    'ARRAY(SELECT trap())',
+    'EXISTS (SELECT trap())',
+    '(WITH x AS (SELECT trap()) TABLE x)',
+  ],
+  ...[
+    '(SELECT x FROM trap_view LIMIT 1)',
+    'CASE WHEN true THEN trap() END',
+    'COALESCE(NULL, trap())',
+  ],
+  ...[
+    'a = ANY (ARRAY[trap()])',
+    '1 IN (SELECT trap())',
+    "JSON_VALUE('{}', '$' DEFAULT trap() ON EMPTY)",
+  ],
+  ...[
+    "JSON_OBJECT('a': trap())",
+    'xmlelement(name x, trap())',
+    'max(trap()) OVER ()',
+    '(ARRAY[trap()])[1]',
+  ],
+  ...[
+    'row_to_json(trap_view) FROM trap_view --',
+    "create_api_key('x', 'admin')",
+    'hatidata.agent_id()',
+  ],
+];
