@@ -1,0 +1,4 @@
+import { runRows } from './run-rows.ts';
+import { sections } from './sections.ts';
+
+runRows(sections.G, 'plain');
