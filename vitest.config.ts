@@ -1,8 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
+const include = ['test/**/*.test.ts'];
+const measured = ['test/catalogue/load.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'tests', include, exclude: [...measured] } },
+      // They compare times: nothing else runs beside them.
+      {
+        extends: true,
+        test: {
+          name: 'measured',
+          include: [...measured],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     // Every file has processes and engines of its own; more at once than this starves a small machine.
     pool: 'forks',
     maxWorkers: 2,
