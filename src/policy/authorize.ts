@@ -22,7 +22,7 @@ export function authorize(
   catalogue: Catalogue,
   searched?: ReadonlySet<string>,
 ): HatiError | undefined {
-  const known = passed.get(text);
+  const known = text.passedBy as PassedBy | undefined;
   if (
     known?.authority === authority &&
     known.catalogue === catalogue &&
@@ -30,12 +30,13 @@ export function authorize(
   )
     return undefined;
   const refused = judge(authority, text, { catalogue, searched });
-  if (refused === undefined) passed.set(text, { authority, catalogue, searched });
+  if (refused === undefined) text.passedBy = { authority, catalogue, searched };
   return refused;
 }
 
-/** What each text passed by last: texts are remembered by the reader, so the same ones come again. */
-const passed = new WeakMap<ClassifiedText, Surroundings & { readonly authority: Authority }>();
+interface PassedBy extends Surroundings {
+  readonly authority: Authority;
+}
 
 function judge(
   authority: Authority,

@@ -190,4 +190,6 @@ export interface ClassifiedText {
   readonly rewritten: string | undefined;
   /** Rough memory of this value, for the bounded cache. */
   readonly bytes: number;
+  /** By what it was let pass last; `policy/authorize.ts` alone knows. A WeakMap would cost more than it saves on new texts. */
+  passedBy?: unknown;
 }
