@@ -1,3 +1,5 @@
+import type { FunctionFacts } from '../../policy/function-trust.ts';
+
 /** What is asked of the data database, as the reader. All but the first run with `search_path = pg_catalog`. */
 
 /** From here to the end of the transaction; `hatidata.path` keeps what a session's path begins with. */
@@ -57,15 +59,8 @@ function runBy(catalogue: string, oid: string): string {
      WHERE d.classid = '${catalogue}'::regclass AND d.objid = ${oid} AND d.refclassid = 'pg_operator'::regclass`;
 }
 
-export interface FunctionRow {
+export interface FunctionRow extends Omit<FunctionFacts, 'hasUntrustedParts'> {
   readonly oid: string;
-  readonly schema: string;
-  readonly name: string;
-  readonly extension: string | null;
-  readonly volatile: boolean;
-  readonly securityDefiner: boolean;
-  readonly isOwners: boolean;
-  readonly isInstalled: boolean;
   /** It can be called with one argument by `x.name`. */
   readonly takesOne: boolean;
   /** Types of its arguments that are users' own. */
