@@ -32,7 +32,7 @@ export async function fuzzStatements(options: StatementRunOptions): Promise<void
     for (let number = 0; !until(); number += 1) {
       const text = own[number] ?? mutatedStatement(pool, Random.ofCase(seed, number));
       const result = await fuzz.try(text);
-      if (result.kind === 'failure') await keep(text, fuzz, options);
+      if (result.kind === 'failure') await keep(text, result.reason, fuzz, options);
       tally.tried(kindOf(result));
     }
     if ((await fuzz.digest()) !== before) {
@@ -51,12 +51,13 @@ function kindOf(result: Awaited<ReturnType<StatementFuzz['try']>>): string {
 
 async function keep(
   text: string,
+  seen: string,
   fuzz: StatementFuzz,
   { tally, say, save = saveCase }: StatementRunOptions,
 ): Promise<void> {
   const shortest = await fuzz.minimised(text);
   const result = await fuzz.try(shortest);
-  const reason = result.kind === 'failure' ? result.reason : 'it failed once, and not again';
+  const reason = result.kind === 'failure' ? result.reason : `${seen} (once, and not again)`;
   const found: FoundCase = { kind: 'statement', reason, text: shortest };
   const family = familyOf(found);
   if (tally.isKnown(family)) return;

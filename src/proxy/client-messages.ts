@@ -150,8 +150,9 @@ export class ClientMessages {
     if (this.owed.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
     const decision = decide({ ...statement, principal, searched, parts: pipeline });
-    if (decision instanceof Promise) return decision.then((made) => then(this.checked(made)));
-    return then(this.checked(decision));
+    if (!(decision instanceof Promise)) return then(this.checked(decision));
+    // The error that makes the engine skip may have come meanwhile.
+    return decision.then((made) => (this.owed.isSkipping ? undefined : then(this.checked(made))));
   }
 
   private checked(made: Decision): Decision {

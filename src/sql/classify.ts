@@ -3,7 +3,6 @@ import { Findings } from './findings.ts';
 import { readOf } from './setting-reads.ts';
 import { Source } from './source.ts';
 import { ddlVerb, type Statement } from './statement.ts';
-import { isTemporarySchema } from './definition-rules.ts';
 import { systemCallsOfText, type WalkedStatement } from './system-call.ts';
 import { walk } from './walk.ts';
 
@@ -48,8 +47,7 @@ function walkStatement(raw: RawStmt): WalkedStatement {
   if ('PrepareStmt' in node && findings.settingParameters.size > 0)
     findings.settings.push(readOf(undefined));
   const definesTemporary =
-    findings.acts.some((act) => act.verb === ddlVerb) &&
-    [...findings.names].some(isTemporarySchema);
+    findings.namesTemporary && findings.acts.some((act) => act.verb === ddlVerb);
   if (definesTemporary) findings.effects.add('temporaryTable');
   return { node, findings };
 }

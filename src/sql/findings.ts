@@ -22,8 +22,8 @@ export class Findings {
   /** Names that PREPARE gives, and that EXECUTE runs. */
   readonly prepared = new Set<string>();
   readonly executed = new Set<string>();
-  /** Every name that was spelt as a string node, for the rule that asks whether pg_temp is mentioned at all. */
-  readonly names = new Set<string>();
+  /** pg_temp is mentioned somewhere, as a name of any kind. */
+  namesTemporary = false;
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */
   readonly resolvedSettings = new Map<object, string>();
   /** Nodes that read pg_settings, whose names are known; see `namedSettings`. */
@@ -48,18 +48,14 @@ export class Findings {
 
   /** The same call a thousand times (`now()` in every row of an INSERT) is one finding: where it stands first. */
   call(ref: FunctionRef): void {
-    const { schema = null, name, constants } = ref;
-    const key = JSON.stringify([schema, name, constants]);
-    if (this.#calls.has(key)) return;
-    this.#calls.add(key);
-    this.functions.push(ref);
+    const { schema = '', name, constants } = ref;
+    const values = constants.map((value) => (value === undefined ? '' : `=${value}`));
+    if (isNew(this.#calls, [schema, name, ...values].join(separator))) this.functions.push(ref);
   }
 
   relation(ref: RelationRef): void {
-    const key = JSON.stringify([ref.schema ?? null, ref.name]);
-    if (this.#relations.has(key)) return;
-    this.#relations.add(key);
-    this.relations.push(ref);
+    if (isNew(this.#relations, `${ref.schema ?? ''}${separator}${ref.name}`))
+      this.relations.push(ref);
   }
 
   type(type: TypeRef): void {
@@ -73,4 +69,12 @@ export class Findings {
     );
     if (!known) this.operators.push(operator);
   }
+}
+
+/** No name or value holds it. */
+const separator = '\0';
+
+function isNew(known: Set<string>, key: string): boolean {
+  const before = known.size;
+  return known.add(key).size > before;
 }

@@ -1,4 +1,5 @@
 import type { Node } from '@pgsql/types';
+import { isTemporarySchema } from './definition-rules.ts';
 import type { Findings } from './findings.ts';
 import { grammar, type NodeName } from './grammar.ts';
 import { messageFields } from './message-fields.ts';
@@ -41,7 +42,11 @@ function visitNode(visit: Visit, stack: Visit[], findings: Findings): void {
   const ctes = scopeOfBody(fields, visit.ctes);
   const messages = messageFields.get(name);
   // Last pushed is first visited: backwards, so that findings come in the order of the text.
-  for (const [field, value] of Object.entries(fields).reverse()) {
+  const names = Object.keys(fields);
+  for (let index = names.length - 1; index >= 0; index -= 1) {
+    const field = names[index]!;
+    const value = fields[field];
+    if (typeof value !== 'object') continue;
     if (name === 'LockingClause' && field === 'lockedRels') continue; // aliases, not relations
     if (name === 'WithClause' && field === 'ctes') pushCtes(stack, fields, visit.ctes, findings);
     else {
@@ -63,7 +68,7 @@ function isKnown(name: string): name is NodeName {
 function applyRule(name: NodeName, visit: Visit, findings: Findings): void {
   const rule = grammar.get(name);
   const spelt = name === 'String' ? visit.fields['sval'] : undefined;
-  if (typeof spelt === 'string') findings.names.add(spelt);
+  if (typeof spelt === 'string' && isTemporarySchema(spelt)) findings.namesTemporary = true;
   if (name === 'RangeVar' && isCte(visit)) return;
   if (typeof rule === 'object') findings.act(rule);
   // The table types each rule by its node; the parser's JSON is that node's.
@@ -82,7 +87,8 @@ interface Place {
 
 function pushValue(stack: Visit[], value: unknown, place: Place, findings: Findings): void {
   if (Array.isArray(value)) {
-    for (const element of value.toReversed()) pushValue(stack, element, place, findings);
+    for (let index = value.length - 1; index >= 0; index -= 1)
+      pushValue(stack, value[index], place, findings);
   } else if (isFields(value)) {
     const { message, parent, ctes } = place;
     if (message) stack.push({ name: message, fields: value, parent, ctes, wrapped: false });
@@ -98,13 +104,14 @@ function pushNode(
   ctes: Scope,
   findings: Findings,
 ): void {
-  const entries = Object.entries(value);
-  const [name, fields]: readonly unknown[] = entries[0] ?? [];
+  const names = Object.keys(value);
+  const [name] = names;
   // An empty list element (an omitted bound, DISTINCT without ON) is `{}`: nothing is there.
-  if (entries.length === 0) return;
-  if (entries.length === 1 && typeof name === 'string' && isFields(fields)) {
+  if (name === undefined) return;
+  const fields = (value as Fields)[name];
+  if (names.length === 1 && isFields(fields))
     stack.push({ name, fields, parent, ctes, wrapped: true });
-  } else findings.act({ class: 'unknown', verb: `a part of ${parent ?? 'the statement'}` });
+  else findings.act({ class: 'unknown', verb: `a part of ${parent ?? 'the statement'}` });
 }
 
 function isFields(value: unknown): value is Fields {
