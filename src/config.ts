@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { settings } from './config/settings.ts';
+import { poolModes, settings } from './config/settings.ts';
 import { Sources } from './config/sources.ts';
 import type { ConfigFile, ConfigFlags } from './config/sources.ts';
 
@@ -25,6 +25,7 @@ export interface Config {
   readonly engine: EngineConfig;
   /** `undefined`: a database of its own in the embedded server. */
   readonly controlDatabaseUrl: string | undefined;
+  readonly pool: Pooling;
   readonly limits: Limits;
   readonly log: {
     readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -37,6 +38,23 @@ export type EngineConfig =
   /** `user`: the account that PostgreSQL runs as when we are root. */
   | { readonly kind: 'embedded'; readonly user: string | undefined }
   | { readonly kind: 'url'; readonly url: string; readonly readerUrl: string | undefined };
+
+/**
+ * - `auto`: engine connections are shared between transactions; a session keeps one while it has what can't be carried along;
+ * - `session`: each session has one of its own;
+ * - `transaction`: shared always; what would keep one is refused.
+ */
+export type PoolMode = (typeof poolModes)[number];
+
+export interface Pooling {
+  readonly mode: PoolMode;
+  /** Engine connections at the most, for readonly keys and for the others. */
+  readonly readers: number;
+  readonly writers: number;
+  readonly queueSeconds: number;
+  readonly idleSeconds: number;
+  readonly lifetimeSeconds: number;
+}
 
 export interface Limits {
   readonly connections: number;
@@ -91,6 +109,14 @@ export function resolveConfig({
     allowCleartext: sources.read(settings.allowCleartext) ?? false,
     engine: readEngine(sources),
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
+    pool: {
+      mode: sources.read(settings.poolMode) ?? 'auto',
+      readers: sources.read(settings.poolReaders) ?? 50,
+      writers: sources.read(settings.poolWriters) ?? 50,
+      queueSeconds: sources.read(settings.poolQueueSeconds) ?? 30,
+      idleSeconds: sources.read(settings.poolIdleSeconds) ?? 300,
+      lifetimeSeconds: sources.read(settings.poolLifetimeSeconds) ?? 3_600,
+    },
     limits: readLimits(sources),
     log: {
       level: sources.read(settings.logLevel) ?? 'info',

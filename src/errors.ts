@@ -221,6 +221,12 @@ export const errorRegistry = {
     blame: 'client',
     text: 'prepared statement "{name}" does not exist',
   },
+  unnamed_statement_unknown: {
+    sqlstate: '26000',
+    http: 400,
+    blame: 'client',
+    text: 'unnamed prepared statement does not exist',
+  },
   portal_exists: {
     sqlstate: '42P03',
     http: 409,
@@ -309,6 +315,40 @@ export const errorRegistry = {
     blame: 'proxy',
     text: 'the proxy has reached its limit of {limit} connections',
     hint: 'Raise limits.connections, or close idle connections.',
+  },
+  pool_exhausted: {
+    sqlstate: '53300',
+    http: 503,
+    blame: 'proxy',
+    text: 'no engine connection became free within {seconds} s: all {size} are in use',
+    hint: 'Transactions that are left open, LISTEN, temporary tables and the like each keep one. Shorten them, or raise the size of the pool.',
+  },
+  session_not_restored: {
+    sqlstate: '08006',
+    http: 503,
+    blame: 'engine',
+    text: 'the settings of this session cannot be restored on another engine connection: {reason}',
+    hint: 'Connect again.',
+  },
+  prepared_too_many: {
+    sqlstate: '53400',
+    http: 429,
+    blame: 'client',
+    text: 'this session has too many prepared statements: at most {count}, or {bytes} bytes of text',
+    hint: 'Close those that are no longer used.',
+  },
+  pinning_refused: {
+    sqlstate: '0A000',
+    http: 400,
+    blame: 'client',
+    text: 'pool.mode is "transaction", and {what} would keep an engine connection for this session',
+    hint: 'Use pool.mode = "auto" or "session".',
+  },
+  query_canceled: {
+    sqlstate: '57014',
+    http: 408,
+    blame: 'client',
+    text: 'canceling statement due to user request',
   },
   shutting_down: {
     sqlstate: '57P01',

@@ -15,9 +15,12 @@ import { migrate } from './database/migrate.ts';
 import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
 import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
+import { EnginePool } from './engine/pool/pool.ts';
 import type { EngineRole } from './engine/roles.ts';
 import { BackendTerminator } from './engine/terminator.ts';
+import { openUpstream } from './engine/upstream.ts';
 import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
+import { checkHandshakeParameters } from './proxy/engine-parameters.ts';
 import { Listener } from './proxy/listener.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
 import type { Logger } from './shared/log.ts';
@@ -96,8 +99,13 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     started.add(async () => {
       for (const each of new Set(Object.values(terminators))) await each.close();
     });
+    const pools = startPools(config, logins, log);
+    started.add(async () => {
+      await Promise.all(Object.values(pools).map((pool) => pool.stop()));
+    });
     const listener = new Listener({
-      engine: (role) => logins[role],
+      pools,
+      pooling: config.pool.mode,
       terminate: (role, processId) => terminators[role].terminate(processId),
       authentication: {
         keys: directory,
@@ -197,6 +205,25 @@ function engineLogins(config: Config, embedded: EmbeddedServer | undefined): Eng
     };
   }
   return { reader: embeddedLogin(embedded!, 'reader'), writer: embeddedLogin(embedded!, 'writer') };
+}
+
+/** In session mode there is a connection for each client. */
+function startPools(
+  { pool, limits }: Config,
+  logins: EngineLogins,
+  log: Logger,
+): Record<EngineRole, EnginePool> {
+  const start = (role: EngineRole, size: number): EnginePool =>
+    new EnginePool({
+      open: (session) => openUpstream(logins[role], session),
+      check: checkHandshakeParameters,
+      size: pool.mode === 'session' ? limits.connections : size,
+      queueMs: pool.queueSeconds * 1_000,
+      idleMs: pool.idleSeconds * 1_000,
+      lifetimeMs: pool.lifetimeSeconds * 1_000,
+      log,
+    });
+  return { reader: start('reader', pool.readers), writer: start('writer', pool.writers) };
 }
 
 /** Of the embedded server, the control login may signal backends; elsewhere each role ends its own. */

@@ -16,6 +16,8 @@ export interface Setting<T> {
 
 const mebibyte = 1024 * 1024;
 
+export const poolModes = ['auto', 'session', 'transaction'] as const;
+
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export const settings = {
@@ -80,6 +82,17 @@ export const settings = {
     kind: postgresUrl,
     default: 'a database in the embedded PostgreSQL',
   },
+  poolMode: {
+    key: 'pool.mode',
+    env: 'HATIDATA_POOL_MODE',
+    kind: oneOf(poolModes),
+    default: 'auto',
+  },
+  poolReaders: { key: 'pool.readers', kind: integer(1, 10_000), default: '50' },
+  poolWriters: { key: 'pool.writers', kind: integer(1, 10_000), default: '50' },
+  poolQueueSeconds: { key: 'pool.queue_seconds', kind: integer(1, 3_600), default: '30' },
+  poolIdleSeconds: { key: 'pool.idle_seconds', kind: integer(1, 86_400), default: '300' },
+  poolLifetimeSeconds: { key: 'pool.lifetime_seconds', kind: integer(1, 604_800), default: '3600' },
   connections: {
     key: 'limits.connections',
     env: 'HATIDATA_MAX_CONNECTIONS',

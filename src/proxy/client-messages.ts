@@ -1,81 +1,75 @@
+import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
+import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
-import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
-import {
-  decodeBindNames,
-  decodeExecute,
-  decodeObjectName,
-  decodeParse,
-  decodeQuery,
-} from '../wire/decode.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
+import { readyForQuery } from '../wire/backend-messages.ts';
+import { decodeQuery } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import {
-  flush,
-  parse,
-  query,
-  refusedMessage,
-  refusedParse,
-  refusedQuery,
-} from '../wire/frontend-messages.ts';
-import { Frontend, type TransactionStatus } from '../wire/protocol.ts';
+import { query } from '../wire/frontend-messages.ts';
+import { Frontend } from '../wire/protocol.ts';
+import { ClientStatements } from './client-statements.ts';
+import type { EngineHold } from './engine-hold.ts';
+import { EngineStatements } from './engine-statements.ts';
+import { ExtendedQuery } from './extended-query.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
 import { PreparedStatements } from './prepared-statements.ts';
-import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import type { SessionLog } from './session-log.ts';
-
-/** What the session lets its messages do. The session alone holds the sockets. */
-export interface Outlets {
-  toEngine(bytes: Buffer): void;
-  /** Sends what has been gathered so far. */
-  flushToEngine(): void;
-  toClient(bytes: Buffer): void;
-  /** As of the last ReadyForQuery. */
-  status(): TransactionStatus;
-  isOver(): boolean;
-  /** The client said Terminate. */
-  goodbye(): void;
-}
+import type { SessionState } from './session-state.ts';
+import { Turns, type Outlets } from './turns.ts';
 
 export interface ClientMessagesParts {
   readonly outlets: Outlets;
   readonly owed: ResponseQueue;
+  readonly hold: EngineHold;
+  readonly state: SessionState;
   readonly log: SessionLog;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
   readonly ownAnswers: OwnAnswerParts;
+  /** What would keep an engine connection is refused. */
+  readonly refusesPins: boolean;
   /** Told of each text that goes to the engine. */
   readonly onText: (text: ClassifiedText) => void;
 }
 
-/**
- * Decides what becomes of each message of the client: it goes to the engine, is refused, or is answered by us.
- *
- * A message that we refuse is replaced by one that the engine is sure to refuse, and the engine's error by ours
- * (`refusedMessage`, `refusedQuery`): so the order of answers, the abort of the transaction and the skip to Sync are PostgreSQL's
- * own. Outside of a transaction, with nothing in flight, a refused Query is answered at once and the engine hears
- * nothing.
- */
+/** Decides what becomes of each message of the client: it goes to the engine, is refused, or is answered by us. */
 export class ClientMessages {
   private readonly parts: ClientMessagesParts;
-  private readonly outlets: Outlets;
-  private readonly owed: ResponseQueue;
+  private readonly turns: Turns;
   private readonly own: OwnObjects;
-  private readonly prepared: PreparedStatements;
+  private readonly judged: PreparedStatements;
+  private readonly prepared: EngineStatements;
+  private readonly extended: ExtendedQuery;
 
   constructor(parts: ClientMessagesParts) {
     this.parts = parts;
-    this.outlets = parts.outlets;
-    this.owed = parts.owed;
+    const { principal, pipeline, searched, hold, state } = parts;
+    this.turns = new Turns(parts);
     this.own = new OwnObjects(parts.ownAnswers);
-    this.prepared = new PreparedStatements({
-      authority: parts.principal.authority,
-      catalogue: parts.pipeline.catalogue,
-      searched: parts.searched,
+    this.judged = new PreparedStatements({
+      authority: principal.authority,
+      catalogue: pipeline.catalogue,
+      searched,
+    });
+    const client = new ClientStatements();
+    this.prepared = new EngineStatements(this.turns, client);
+    this.extended = new ExtendedQuery({
+      turns: this.turns,
+      own: this.own,
+      judged: this.judged,
+      client,
+      prepared: this.prepared,
+      hold,
+      state,
+      status: () => parts.outlets.status(),
+      judge: (statement, then) => this.judge(statement, then),
+      useOf: (text) => this.useOf(text),
     });
   }
 
@@ -87,47 +81,47 @@ export class ClientMessages {
   /** @returns a promise when the messages behind this one have to wait. */
   take(message: FrontendMessage): Promise<void> | undefined {
     const { raw, body } = message;
+    const { outlets, owed, hold } = this.parts;
     switch (message.type) {
       case Frontend.Query:
         return this.judge({ text: decodeQuery(body), parameterTypes: [] }, (decision) =>
           this.onQuery(raw, decision),
         );
       case Frontend.Parse:
-        return this.takeParse(raw, body);
+        return this.extended.parse(raw, body);
       case Frontend.Bind:
-        return this.takeBind(raw, body);
+        return this.extended.bind(raw, body);
       case Frontend.Describe:
-        return this.takeDescribe(raw, body);
+        return this.extended.describe(raw, body);
       case Frontend.Execute:
-        return this.takeExecute(raw, body);
+        return this.extended.execute(raw, body);
       case Frontend.Close:
-        return this.takeClose(raw, body);
+        return this.extended.close(raw, body);
       case Frontend.Sync:
         requireEmpty(body, 'Sync');
-        this.forward(raw, 'sync');
-        return undefined;
+        return this.extended.sync(raw);
       case Frontend.Flush:
         requireEmpty(body, 'Flush');
-        this.outlets.toEngine(raw);
+        if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.CopyData:
-        this.outlets.toEngine(raw);
+        // Outside of a COPY the engine would ignore it.
+        if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        this.owed.copyInEnded();
-        this.outlets.toEngine(raw);
+        owed.copyInEnded();
+        if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.FunctionCall:
-        if (this.owed.isSkipping) return undefined;
-        this.refuseQuery(
+        if (this.turns.isSkipping) return undefined;
+        return this.turns.refuseQuery(
           new HatiError('feature_not_supported', {
             params: { feature: 'the FunctionCall message' },
           }),
         );
-        return undefined;
       case Frontend.Terminate:
-        this.outlets.goodbye();
+        outlets.goodbye();
         return undefined;
       default:
         throw new HatiError('protocol_violation', {
@@ -136,229 +130,107 @@ export class ClientMessages {
     }
   }
 
-  private forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
-    this.owed.push(expected);
-    this.outlets.toEngine(raw);
-  }
-
   /** Decides on a text and goes on with the decision, at once where no step had to wait. */
   private judge(
     statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
     then: (decision: Decision) => Promise<void> | undefined,
   ): Promise<void> | undefined {
-    // What the engine will skip is not judged, and not answered.
-    if (this.owed.isSkipping) return undefined;
+    // What is skipped is not judged, and not answered.
+    if (this.turns.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
     const decision = decide({ ...statement, principal, searched, parts: pipeline });
     if (!(decision instanceof Promise)) return then(this.checked(decision));
     // The error that makes the engine skip may have come meanwhile.
-    return decision.then((made) => (this.owed.isSkipping ? undefined : then(this.checked(made))));
+    return decision.then((made) => (this.turns.isSkipping ? undefined : then(this.checked(made))));
   }
 
   private checked(made: Decision): Decision {
-    const decision = this.prepared.onDecision(made);
-    if (decision.action === 'forward') this.parts.onText(decision.classified);
+    const decision = this.judged.onDecision(made);
+    if (decision.action !== 'forward') return decision;
+    if (this.parts.refusesPins) {
+      const [pin] = this.useOf(decision.classified).pins;
+      if (pin !== undefined)
+        return {
+          action: 'refuse',
+          error: new HatiError('pinning_refused', { params: { what: pin.detail } }),
+        };
+    }
+    this.parts.onText(decision.classified);
     return decision;
   }
 
-  // Simple protocol.
+  private useOf(text: ClassifiedText): SessionUse {
+    const { pipeline, searched } = this.parts;
+    const catalogue = pipeline.catalogue();
+    return sessionUse(text, { catalogue, searched: searched.within(catalogue) });
+  }
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
     switch (decision.action) {
       case 'forward':
-        if (decision.endsPrepared) this.own.clear();
-        this.forward(decision.text === undefined ? raw : query(decision.text), 'query');
-        return undefined;
+        return this.turns.withEngine(
+          (link) => this.forwardQuery(link, raw, decision),
+          (response) => this.turns.failQuery(response),
+        );
       case 'refuse':
-        this.refuseQuery(decision.error);
-        return undefined;
+        return this.turns.refuseQuery(decision.error);
       case 'answer':
         return this.answerQuery(decision.statements);
     }
   }
 
-  private refuseQuery(error: HatiError): void {
-    this.parts.log.refused(error);
-    this.failQuery(errorResponse(error));
+  private forwardQuery(
+    link: EngineLink,
+    raw: Buffer,
+    { classified, text, endsPrepared }: Extract<Decision, { action: 'forward' }>,
+  ): undefined {
+    const { hold, owed } = this.parts;
+    const use = this.useOf(classified);
+    hold.running(use);
+    if (endsPrepared) this.own.clear();
+    if (!owed.isUnsynced) this.prepared.exportNamed(classified, false);
+    this.prepared.endOfBatch();
+    this.prepared.endUnnamed(link);
+    const isAlone = classified.statements.length === 1;
+    const matters = use.endsPrepared || use.resetsSettings;
+    const settle = (done: boolean): void => this.queryDone(link, use, done && isAlone);
+    this.turns.forward(
+      text === undefined ? raw : query(text),
+      matters ? { of: 'query', settle } : 'query',
+    );
+    return undefined;
   }
 
-  private failQuery(response: Buffer): void {
-    if (this.owed.isEmpty && !this.owed.isUnsynced && this.outlets.status() === 'idle') {
-      this.outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
-      return;
+  /** @param done it was the only statement, and no error came. */
+  private queryDone(link: EngineLink, use: SessionUse, done: boolean): void {
+    if (use.endsPrepared) {
+      if (done) this.prepared.ended(link);
+      else link.statements.doubt();
     }
-    this.owed.push({ of: 'query', response });
-    this.outlets.toEngine(refusedQuery);
+    // In a transaction block it may still be taken back.
+    if (done && this.parts.outlets.status() === 'idle') this.parts.hold.done(use);
   }
 
   private async answerQuery(
     statements: Extract<Decision, { action: 'answer' }>['statements'],
   ): Promise<void> {
-    if (!(await this.caughtUp())) return;
+    const { owed, outlets, ownAnswers, log } = this.parts;
+    if (!(await this.turns.caughtUp())) return;
     try {
       // PostgreSQL would end the batch's transaction here; we can't, and it must not be left open unnoticed.
-      if (this.owed.isUnsynced) {
+      if (owed.isUnsynced) {
         throw new HatiError('protocol_violation', {
           params: { reason: 'a Query for HatiData between extended messages and their Sync' },
         });
       }
       for (const statement of statements) {
-        this.checkNotFailed();
-        this.outlets.toClient(await answerSimple(this.parts.ownAnswers, statement));
+        this.turns.checkNotFailed();
+        outlets.toClient(await answerSimple(ownAnswers, statement));
       }
-      this.outlets.toClient(readyForQuery(this.outlets.status()));
+      outlets.toClient(readyForQuery(outlets.status()));
     } catch (error) {
-      this.failQuery(this.parts.log.response(error));
+      this.turns.failQuery(log.response(error));
     }
-  }
-
-  // Extended protocol.
-
-  private takeParse(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const message = decodeParse(body);
-    const { textBytes: text, parameterTypes } = message;
-    if (Buffer.byteLength(message.name) > longestName) {
-      const params = { name: message.name.slice(0, longestName), limit: longestName };
-      return this.refuseParse(message.name, new HatiError('statement_name_too_long', { params }));
-    }
-    return this.judge({ text, parameterTypes }, (decision) => {
-      switch (decision.action) {
-        case 'forward': {
-          // At Parse and not at Execute: such a statement is prepared to be run.
-          if (decision.endsPrepared) this.own.clear();
-          if (!this.own.isEmpty) {
-            const refusal = attempt(() => this.own.yieldStatement(message.name));
-            if (refusal !== undefined) return this.refuseParse(message.name, refusal);
-          }
-          const settle = this.prepared.parsed(message.name, {
-            classified: decision.classified,
-            parameterTypes,
-          });
-          const rewritten = decision.text;
-          this.forward(rewritten === undefined ? raw : parse({ ...message, text: rewritten }), {
-            of: 'parse',
-            settle,
-          });
-          return undefined;
-        }
-        case 'refuse':
-          return this.refuseParse(message.name, decision.error);
-        case 'answer': {
-          const [statement, ...more] = decision.statements;
-          if (statement === undefined || more.length > 0) {
-            return this.refuse(
-              new HatiError('syntax_error', {
-                params: { message: 'cannot insert multiple commands into a prepared statement' },
-              }),
-            );
-          }
-          return this.answer(() => this.own.parse(message, statement));
-        }
-      }
-    });
-  }
-
-  private takeBind(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty || this.prepared.areJudged) {
-      const names = decodeBindNames(body);
-      if (this.own.hasStatement(names.statement)) return this.answer(() => this.own.bind(body));
-      const refusal =
-        attempt(() => this.own.yieldPortal(names.portal)) ??
-        this.prepared.recheck(names.statement) ??
-        this.prepared.checkValues(names.statement, body);
-      if (refusal !== undefined) return this.refuse(refusal);
-    }
-    this.forward(raw, 'bind');
-    return undefined;
-  }
-
-  private takeDescribe(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
-      const name = decodeObjectName(body, 'Describe');
-      if (this.own.has(name)) return this.answer(() => this.own.describe(name));
-    }
-    this.forward(raw, 'describe');
-    return undefined;
-  }
-
-  private takeExecute(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
-      const message = decodeExecute(body);
-      if (this.own.has({ kind: 'portal', name: message.portal })) {
-        return this.answer(() => this.own.execute(message));
-      }
-    }
-    this.forward(raw, 'execute');
-    return undefined;
-  }
-
-  private takeClose(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (this.own.isEmpty && !this.prepared.areJudged) {
-      this.forward(raw, 'close');
-      return undefined;
-    }
-    const name = decodeObjectName(body, 'Close');
-    // Closing is allowed in a failed transaction, too.
-    if (this.own.has(name)) return this.answer(() => this.own.close(name), 'always');
-    if (name.kind === 'statement')
-      this.forward(raw, { of: 'close', settle: this.prepared.closed(name.name) });
-    else this.forward(raw, 'close');
-    return undefined;
-  }
-
-  /**
-   * The stand-in for a Parse is one, too: PostgreSQL lets go of the unnamed statement before it reads the text that was to
-   * replace it.
-   */
-  private refuseParse(name: string, error: HatiError): undefined {
-    if (name === '') attempt(() => this.own.yieldStatement(name));
-    this.parts.log.refused(error);
-    this.owed.push({ of: 'message', response: errorResponse(error) });
-    this.outlets.toEngine(refusedParse(name));
-    return undefined;
-  }
-
-  /** Refuses one message of an extended batch. */
-  private refuse(error: HatiError): undefined {
-    this.parts.log.refused(error);
-    this.standIn(errorResponse(error));
-    return undefined;
-  }
-
-  private standIn(response: Buffer): void {
-    this.owed.push({ of: 'message', response });
-    this.outlets.toEngine(refusedMessage);
-  }
-
-  /** Answers one message of an extended batch ourselves, in its turn. */
-  private async answer(
-    produce: () => Buffer | Promise<Buffer>,
-    when: 'unlessFailed' | 'always' = 'unlessFailed',
-  ): Promise<void> {
-    if (!(await this.caughtUp())) return;
-    try {
-      if (when === 'unlessFailed') this.checkNotFailed();
-      this.outlets.toClient(await produce());
-    } catch (error) {
-      this.standIn(this.parts.log.response(error));
-    }
-  }
-
-  /**
-   * Waits until the engine has answered all that it was sent.
-   * @returns false when it will discard what comes until the next Sync, or the session is over.
-   */
-  private async caughtUp(): Promise<boolean> {
-    if (!this.owed.isEmpty) {
-      this.outlets.toEngine(flush);
-      this.outlets.flushToEngine();
-      await this.owed.drained();
-    }
-    return !this.owed.isSkipping && !this.outlets.isOver();
-  }
-
-  private checkNotFailed(): void {
-    if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
   }
 }
 
@@ -366,17 +238,4 @@ export class ClientMessages {
 function requireEmpty(body: Buffer, message: string): void {
   if (body.length > 0)
     throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
-}
-
-/** PostgreSQL compares no more bytes of a prepared statement's name than NAMEDATALEN - 1: two longer ones may be one. */
-const longestName = 63;
-
-function attempt(act: () => void): HatiError | undefined {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    if (error instanceof HatiError) return error;
-    throw error;
-  }
 }

@@ -37,11 +37,18 @@ export interface ClientSettings {
   readonly settings: readonly (readonly [name: string, value: string])[];
 }
 
+export interface EngineSession {
+  /** How the connection begins; alike for all sessions that may share it. */
+  readonly start: UpstreamSession;
+  /** What is set on it for this one. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
 /** How a session with the engine begins for this principal, or why it can't. */
 export function engineSession(
   principal: Principal,
   client: ClientSettings,
-): UpstreamSession | HatiError {
+): EngineSession | HatiError {
   const { authority } = principal;
   const isReader = !mayChange(authority);
   for (const [name, value] of client.settings) {
@@ -54,8 +61,10 @@ export function engineSession(
     });
     if (refusal !== undefined) return refusal;
   }
-  return {
-    applicationName: engineApplicationName(principal.agent, client.applicationName),
+  const own = engineApplicationName(principal.agent, undefined);
+  const name = engineApplicationName(principal.agent, client.applicationName);
+  const start: UpstreamSession = {
+    applicationName: own,
     // Ours come last and win. RESET and DISCARD return to them.
     settings: [
       ...(isReader ? readonlyDefaults : []),
@@ -67,4 +76,5 @@ export function engineSession(
       ['hatidata.scope', authority.scope],
     ],
   };
+  return { start, settings: new Map(name === own ? [] : [['application_name', name]]) };
 }

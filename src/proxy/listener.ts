@@ -1,11 +1,12 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
-import { openUpstream } from '../engine/upstream.ts';
+import type { EnginePool } from '../engine/pool/pool.ts';
+import type { PoolMode } from '../config.ts';
 import { HatiError } from '../errors.ts';
 import { mayChange } from '../policy/authority.ts';
+import type { Pin } from '../policy/session-use.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
   authenticationOk,
@@ -16,7 +17,6 @@ import {
 } from '../wire/backend-messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
-import { checkHandshakeParameters } from './engine-parameters.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
@@ -24,11 +24,12 @@ import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
 import { Session } from './session.ts';
+import { SessionState } from './session-state.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
 export interface ListenerParts {
-  /** How to log in to the engine. */
-  readonly engine: (role: EngineRole) => pg.ClientConfig;
+  readonly pools: Readonly<Record<EngineRole, EnginePool>>;
+  readonly pooling: PoolMode;
   /** Ends a backend of that role. */
   readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
   readonly authentication: AuthenticationParts;
@@ -45,6 +46,9 @@ export interface ListenerParts {
   };
   readonly log: Logger;
 }
+
+/** In session mode nothing is shared. */
+const ownConnection: Pin = { reason: 'session', detail: 'pool.mode is "session"' };
 
 const keepAliveMs = 60_000;
 /** Clients that may be telling who they are, beyond as many as there may be sessions. */
@@ -168,30 +172,39 @@ export class Listener {
 
   private async open(startup: Startup, principal: Principal, source: string): Promise<Session> {
     const { parts } = this;
+    const { socket } = startup;
     const wanted = engineSession(principal, startup);
     if (wanted instanceof HatiError) throw wanted;
     const role = mayChange(principal.authority) ? 'writer' : 'reader';
-    const upstream = await openUpstream(parts.engine(role), wanted);
-    const { socket } = startup;
+    const pool = parts.pools[role];
+    const partition = pool.partition(wanted.start);
+    const parameters = await pool.parameters({
+      partition,
+      holder: startup,
+      group: principal.kind === 'key' ? principal.keyId : principal.kind,
+      priority: () => 'normal',
+      isOver: () => socket.destroyed,
+      onQueued: () => undefined,
+      onWaiting: () => undefined,
+    });
+    // The key may have ended while the engine was being asked.
+    if (!parts.authentication.keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
+    if (socket.destroyed) throw new ClientGone();
     const cancelKey = this.sessions.newCancelKey(startup.cancelSecretBytes);
     const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
-    try {
-      checkHandshakeParameters(upstream.parameters);
-      // The key may have ended while the engine was being asked.
-      if (!parts.authentication.keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
-      if (socket.destroyed) throw new ClientGone();
-    } catch (error) {
-      upstream.close();
-      throw error;
-    }
+    const reported = new Map([...parameters, ...wanted.settings]);
     const session = new Session({
       client: socket,
       early: startup.reader.rest,
-      upstream,
+      pool,
+      partition,
+      state: new SessionState(wanted.settings, parts.pooling === 'session' ? [ownConnection] : []),
+      reported,
+      refusesPins: parts.pooling === 'transaction',
       terminate: (processId) => parts.terminate(role, processId),
       principal,
-      searched: new SearchedSchemas(wanted.settings, upstream.parameters.get('search_path')),
-      settings: wanted.settings,
+      searched: new SearchedSchemas(wanted.start.settings, parameters.get('search_path')),
+      settings: wanted.start.settings,
       pipeline: parts.pipeline,
       own: {
         keys: parts.keyFunctions,
@@ -211,7 +224,7 @@ export class Listener {
     socket.write(
       Buffer.concat([
         authenticationOk,
-        ...[...upstream.parameters].map(([name, value]) => parameterStatus(name, value)),
+        ...[...reported].map(([name, value]) => parameterStatus(name, value)),
         backendKeyData(cancelKey.processId, cancelKey.secret),
         readyForQuery('idle'),
       ]),

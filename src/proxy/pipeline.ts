@@ -109,6 +109,6 @@ function defines({ acts }: Statement): boolean {
   return acts.some((act) => act.verb === ddlVerb || act.class === 'routine');
 }
 
-function endsPrepared({ node, text }: Statement): boolean {
-  return (node === 'DiscardStmt' || node === 'DeallocateStmt') && /\ball\s*$/i.test(text);
+function endsPrepared({ effects }: Statement): boolean {
+  return effects.includes('endsPrepared');
 }

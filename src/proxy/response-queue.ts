@@ -11,16 +11,20 @@ import { Backend } from '../wire/protocol.ts';
 export type Expected =
   | Kind
   /** The same, for who wants to know what became of it. */
-  | Settled
+  | Noted
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
 type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
 
-export interface Settled {
-  readonly of: 'parse' | 'close';
+export interface Noted {
+  readonly of: Kind;
   /** Called once, with whether the engine did it. */
-  readonly settle: (done: boolean) => void;
+  readonly settle?: (done: boolean) => void;
+  /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close and sync. */
+  readonly shows?: Buffer;
+  /** A message of our own with a Sync of its own: its error is not the client's either. */
+  readonly isApart?: boolean;
 }
 
 export interface Refusal {
@@ -40,11 +44,16 @@ const completes: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [Backend.PortalSuspended, 'execute'],
 ]);
 
+/** In place of a message that is not the client's. */
+export const nothing = Buffer.alloc(0);
+
 export class ResponseQueue {
   private entries: Expected[] = [];
   private inCopyIn = false;
   private skipping = false;
   private unsynced = false;
+  /** An error was among the answers to the Query at the head. */
+  private queryFailed = false;
   private waiters: (() => void)[] = [];
 
   /** Nothing is owed: the next byte of the engine would be one that nobody asked for. */
@@ -63,14 +72,15 @@ export class ResponseQueue {
   }
 
   push(expected: Expected): void {
-    if (expected === 'sync') {
+    const kind = kindOf(expected);
+    if (kind === 'sync') {
       if (this.inCopyIn) return;
       this.skipping = false;
     } else if (this.skipping) {
       settle(expected, false);
       return;
     }
-    this.unsynced = expected !== 'sync' && !isQuery(expected);
+    this.unsynced = kind !== 'sync' && kind !== 'query';
     this.entries.push(expected);
   }
 
@@ -79,39 +89,51 @@ export class ResponseQueue {
     this.inCopyIn = false;
   }
 
-  onHeader(type: number): void {
+  /** @returns what the client gets in place of the message; undefined: the message. */
+  onHeader(type: number): Buffer | undefined {
     if (type === Backend.CopyInResponse) {
       this.enterCopyIn();
-      return;
+      return undefined;
     }
     const completed = completes.get(type);
     const head = this.entries[0];
-    if (completed !== undefined && head !== undefined && completed === kindOf(head)) {
-      this.inCopyIn = false;
-      settle(head, true);
-      this.shift();
-    }
+    if (completed === undefined || head === undefined || completed !== kindOf(head))
+      return undefined;
+    this.inCopyIn = false;
+    settle(head, true);
+    this.shift();
+    return showsOf(head);
   }
 
-  /** @returns the refusal that stands for this error, if it is the answer to one. */
+  /** @returns what the client gets in place of the error: the refusal that it stands for; undefined: the error. */
   onError(): Buffer | undefined {
     const head = this.entries[0];
     this.inCopyIn = false;
-    if (head === undefined || head === 'sync') return undefined;
+    if (head === undefined || kindOf(head) === 'sync') return undefined;
     // ReadyForQuery follows by itself.
-    if (isQuery(head)) return responseOf(head);
-    const sync = this.entries.indexOf('sync');
+    if (isQuery(head)) {
+      this.queryFailed = true;
+      return responseOf(head);
+    }
+    const sync = this.entries.findIndex((entry) => kindOf(entry) === 'sync');
     this.skipping = sync < 0;
-    for (const discarded of sync < 0 ? this.entries : this.entries.slice(0, sync))
-      settle(discarded, false);
+    const discarded = sync < 0 ? this.entries : this.entries.slice(0, sync);
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
+    // Last first, as each undoes what it did when it was sent.
+    for (const entry of discarded.toReversed()) settle(entry, false);
     this.wake();
-    return responseOf(head);
+    return isApart(head) ? nothing : responseOf(head);
   }
 
-  onReady(): void {
+  /** @returns as `onHeader`. */
+  onReady(): Buffer | undefined {
     this.inCopyIn = false;
+    const head = this.entries[0];
     this.shift();
+    if (head === undefined) return undefined;
+    settle(head, !this.queryFailed);
+    this.queryFailed = false;
+    return showsOf(head);
   }
 
   /** Resolves as soon as nothing is owed. */
@@ -130,7 +152,8 @@ export class ResponseQueue {
     this.inCopyIn = true;
     // Syncs that were sent before the client could know of the copy are read, and ignored, in copy-in mode.
     const [head, ...rest] = this.entries;
-    if (head !== undefined) this.entries = [head, ...rest.filter((entry) => entry !== 'sync')];
+    if (head !== undefined)
+      this.entries = [head, ...rest.filter((entry) => kindOf(entry) !== 'sync')];
   }
 
   private shift(): void {
@@ -159,5 +182,13 @@ function responseOf(expected: Expected): Buffer | undefined {
 }
 
 function settle(expected: Expected, done: boolean): void {
-  if (typeof expected === 'object' && 'settle' in expected) expected.settle(done);
+  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done);
+}
+
+function showsOf(expected: Expected): Buffer | undefined {
+  return typeof expected === 'object' && 'shows' in expected ? expected.shows : undefined;
+}
+
+function isApart(expected: Expected): boolean {
+  return typeof expected === 'object' && 'isApart' in expected && expected.isApart === true;
 }

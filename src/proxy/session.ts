@@ -1,16 +1,19 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { UpstreamConnection } from '../engine/upstream.ts';
+import type { EngineLink } from '../engine/pool/link.ts';
+import type { EnginePool, LinkRequest, Partition } from '../engine/pool/pool.ts';
+import { priorities, type Priority } from '../engine/pool/waiting-line.ts';
 import { HatiError } from '../errors.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
-import { errorResponse } from '../wire/backend-messages.ts';
+import { errorResponse, notice, parameterStatus } from '../wire/backend-messages.ts';
 import { BackendScanner } from '../wire/backend-scanner.ts';
 import { isFatal } from '../wire/error-fields.ts';
 import { FrontendFramer } from '../wire/framing.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
 import { BatchDeadline } from './batch-deadline.ts';
-import { ClientMessages, type Outlets } from './client-messages.ts';
+import { ClientMessages } from './client-messages.ts';
+import { EngineHold } from './engine-hold.ts';
 import { reportedPath, unsafeParameter } from './engine-parameters.ts';
 import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
@@ -18,7 +21,9 @@ import type { PipelineParts } from './pipeline.ts';
 import { ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import { SessionLog } from './session-log.ts';
+import type { SessionState } from './session-state.ts';
 import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
+import type { Outlets } from './turns.ts';
 
 /** How long either side is waited for when a session ends. */
 const lingerMs = 5_000;
@@ -29,8 +34,13 @@ export interface SessionParts {
   readonly client: Socket;
   /** Bytes of the client that arrived with its password. */
   readonly early: Buffer;
-  readonly upstream: UpstreamConnection;
-  /** Ends the backend of `upstream`, whatever it is doing and whatever it has been sent. */
+  readonly pool: EnginePool;
+  readonly partition: Partition;
+  readonly state: SessionState;
+  /** What the client was told of the engine's settings. */
+  readonly reported: Map<string, string>;
+  readonly refusesPins: boolean;
+  /** Ends a backend, whatever it is doing and whatever it has been sent. */
   readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
@@ -45,27 +55,27 @@ export interface SessionParts {
 }
 
 /**
- * One authenticated client and its engine connection. The only place that writes to either socket.
+ * One authenticated client, and the engine connection that it holds while it must. The only place that writes to either socket.
  *
  * States:
  * - `relaying`: both sides open;
  * - `leaving`: the client said Terminate while the engine still works on what it was sent before; answers still go out;
  * - `parting`: the session was ended in the middle of a message; the engine's last bytes still go to the client;
  * - `ending`: everything is said; what the engine sends is dropped.
- * Whoever is not `relaying` takes no message any more. The session counts as closed when both sockets are, so that a
- * backend at work is never forgotten.
+ * Whoever is not `relaying` takes no message any more. The session counts as closed when the client's socket is, and that of
+ * the engine connection it held at the end, so that a backend at work is never forgotten.
  *
- * A client's messages are taken strictly in order: while one of them waits (for a worker, for the control store, for the
- * engine to have answered all before it), the client is not read.
+ * A client's messages are taken strictly in order: while one of them waits (for a worker, for the control store, for an
+ * engine connection, for the engine to have answered all before it), the client is not read.
  */
 export class Session implements LiveSession {
   private readonly parts: SessionParts;
   private readonly client: Socket;
-  private readonly engine: Socket;
   private readonly framer: FrontendFramer;
   private readonly scanner: BackendScanner;
   private readonly log: SessionLog;
   private readonly owed = new ResponseQueue();
+  private readonly hold: EngineHold;
   private readonly messages: ClientMessages;
   private readonly batch: BatchDeadline;
   private readonly isClamped: boolean;
@@ -76,31 +86,50 @@ export class Session implements LiveSession {
   /** A message is being dealt with and the ones behind it wait. */
   private busy = false;
   private engineSaidFatal = false;
+  /** Messages are being taken, and what they send to the engine is gathered. */
+  private gathering = false;
+  /** Gives up waiting for an engine connection. */
+  private stopWaiting: ((error: HatiError) => void) | undefined;
   private readonly closed: Promise<void>;
+  private engineClosed: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionParts) {
     this.parts = parts;
     this.client = parts.client;
-    this.engine = parts.upstream.socket;
     this.framer = new FrontendFramer(() => parts.messageBytes);
     this.scanner = new BackendScanner({
-      onHeader: (type) => this.owed.onHeader(type),
+      onHeader: (type) => void this.owed.onHeader(type),
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
     this.log = new SessionLog(parts.log);
     this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
+    this.hold = new EngineHold({
+      pool: parts.pool,
+      request: this.linkRequest(),
+      state: parts.state,
+      receiver: {
+        onData: (chunk) => this.onEngineData(chunk),
+        onGone: () => this.engineGone(),
+      },
+      onAttached: (link) => this.onAttached(link),
+    });
     this.messages = new ClientMessages({
       outlets: this.outlets(),
       owed: this.owed,
+      hold: this.hold,
+      state: parts.state,
       log: this.log,
       principal: parts.principal,
       searched: parts.searched,
       pipeline: parts.pipeline,
       ownAnswers: parts.own,
+      refusesPins: parts.refusesPins,
       onText: (text) => this.batch.onText(text),
     });
-    this.closed = Promise.all([closeOf(this.client), closeOf(this.engine)]).then(parts.onClosed);
+    this.closed = closeOf(this.client)
+      .then(() => this.engineClosed)
+      .then(parts.onClosed);
   }
 
   get secretId(): SecretId | undefined {
@@ -110,22 +139,18 @@ export class Session implements LiveSession {
 
   /** Begins to relay. Everything that greets the client has been written by then. */
   start(): void {
-    const { client, engine } = this;
+    const { client } = this;
     client.on('data', (chunk: Buffer) => this.onClientData(chunk));
     client.on('end', () => this.clientGone());
     client.on('close', () => this.clientGone());
-    engine.on('data', (chunk: Buffer) => this.onEngineData(chunk));
-    engine.on('end', () => this.engineGone());
-    engine.on('close', () => this.engineGone());
-    if (this.parts.upstream.leftover.length > 0) this.onEngineData(this.parts.upstream.leftover);
-    engine.resume();
     this.onClientData(this.parts.early);
     client.resume();
   }
 
   cancel(): void {
+    this.stopWaiting?.(new HatiError('query_canceled'));
     if (this.owed.isEmpty) return;
-    this.parts.upstream.cancel().catch((error: unknown) => {
+    this.hold.link?.cancel().catch((error: unknown) => {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
     });
   }
@@ -153,7 +178,7 @@ export class Session implements LiveSession {
   }
 
   private takeMessages(): void {
-    this.engine.cork();
+    this.gather(true);
     try {
       for (;;) {
         if (this.state !== 'relaying') return;
@@ -173,15 +198,24 @@ export class Session implements LiveSession {
     } catch (error) {
       this.fail(error);
     } finally {
-      this.engine.uncork();
+      this.gather(false);
     }
     this.batch.watch(this.owed.isUnsynced);
-    if (this.engine.writableNeedDrain && this.state === 'relaying') {
+    const engine = this.hold.link?.upstream.socket;
+    if (engine?.writableNeedDrain === true && this.state === 'relaying') {
       this.client.pause();
-      this.engine.once('drain', () => {
+      engine.once('drain', () => {
         if (!this.busy) this.client.resume();
       });
     }
+  }
+
+  /** What is sent to the engine while messages are taken leaves in one write. */
+  private gather(on: boolean): void {
+    this.gathering = on;
+    const engine = this.hold.link?.upstream.socket;
+    if (on) engine?.cork();
+    else engine?.uncork();
   }
 
   private waitFor(waiting: Promise<void>): void {
@@ -191,7 +225,8 @@ export class Session implements LiveSession {
       () => {
         this.busy = false;
         this.takeMessages();
-        if (!this.busy && !this.engine.writableNeedDrain) this.client.resume();
+        if (!this.busy && this.hold.link?.upstream.socket.writableNeedDrain !== true)
+          this.client.resume();
       },
       (error: unknown) => this.fail(error),
     );
@@ -199,8 +234,8 @@ export class Session implements LiveSession {
 
   private outlets(): Outlets {
     return {
-      toEngine: (bytes) => void this.engine.write(bytes),
-      flushToEngine: () => this.engine.uncork(),
+      toEngine: (bytes) => void this.hold.link?.upstream.socket.write(bytes),
+      flushToEngine: () => this.hold.link?.upstream.socket.uncork(),
       toClient: (bytes) => void this.client.write(bytes),
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
@@ -209,6 +244,37 @@ export class Session implements LiveSession {
   }
 
   // The engine's side.
+
+  private linkRequest(): LinkRequest {
+    const { partition, principal, own } = this.parts;
+    return {
+      partition,
+      holder: this,
+      group: principal.kind === 'key' ? principal.keyId : principal.kind,
+      priority: () => priorityOf(own.parameters.get('hatidata_priority')),
+      isOver: () => this.state !== 'relaying',
+      onQueued: (stop) => {
+        this.stopWaiting = stop;
+      },
+      onWaiting: ({ size, waiting }) => {
+        const text = `waiting for an engine connection: all ${size} are in use, and ${waiting} sessions wait`;
+        if (this.client.writable) this.client.write(notice(text));
+      },
+    };
+  }
+
+  private onAttached(link: EngineLink): void {
+    const { reported } = this.parts;
+    const { socket } = link.upstream;
+    // What follows leaves in one write, as in `takeMessages`.
+    socket.cork();
+    if (!this.gathering) process.nextTick(() => socket.uncork());
+    for (const [name, value] of link.parameters) {
+      if (reported.get(name) === value) continue;
+      reported.set(name, value);
+      if (name !== 'application_name') this.client.write(parameterStatus(name, value));
+    }
+  }
 
   private onEngineData(chunk: Buffer): void {
     let pieces: Buffer[];
@@ -222,18 +288,31 @@ export class Session implements LiveSession {
     let flowing = true;
     for (const piece of pieces) flowing = this.client.write(piece);
     if (!flowing) {
-      this.engine.pause();
-      this.client.once('drain', () => this.engine.resume());
+      this.hold.current?.upstream.socket.pause();
+      this.client.once('drain', () => this.hold.current?.upstream.socket.resume());
     }
+    if (this.isAtRest) this.hold.atRest();
+  }
+
+  /** The engine owes nothing, and no transaction is open. */
+  private get isAtRest(): boolean {
+    return (
+      this.owed.isEmpty &&
+      this.status === 'idle' &&
+      !this.owed.isUnsynced &&
+      !this.owed.isSkipping &&
+      this.state === 'relaying'
+    );
   }
 
   private onEngineMessage(type: number, body: Buffer): Buffer | undefined {
     switch (type) {
-      case Backend.ReadyForQuery:
+      case Backend.ReadyForQuery: {
         this.status = transactionStatus(body[0]);
-        this.owed.onReady();
+        const shown = this.owed.onReady();
         if (this.status === 'idle') this.messages.endOfTransaction();
-        return undefined;
+        return shown;
+      }
       case Backend.ErrorResponse:
         if (isFatal(body)) {
           this.engineSaidFatal = true;
@@ -244,14 +323,18 @@ export class Session implements LiveSession {
         this.checkParameter(body);
         return undefined;
       default:
-        return undefined;
+        return this.owed.onHeader(type);
     }
   }
 
   /** What we read must be what the engine reads; if it can't be any more, the session can't go on. */
   private checkParameter(body: Buffer): void {
+    const { searched, reported } = this.parts;
+    this.hold.current?.noteParameter(body);
+    const [name = '', value = ''] = body.toString('utf8').split('\0');
+    reported.set(name, value);
     const path = reportedPath(body);
-    if (path !== undefined) this.parts.searched.addReported(path);
+    if (path !== undefined) searched.addReported(path);
     const unsafe = unsafeParameter(body, this.isClamped);
     if (unsafe !== undefined) setImmediate(() => void this.end(unsafe));
   }
@@ -269,7 +352,7 @@ export class Session implements LiveSession {
   private clientGone(): void {
     if (this.state === 'relaying' || this.state === 'parting') this.kill();
     // Nobody is there to read the rest, which the engine must not wait for.
-    else this.engine.resume();
+    else this.hold.current?.upstream.socket.resume();
   }
 
   private engineGone(): void {
@@ -291,13 +374,14 @@ export class Session implements LiveSession {
 
   /** The client said Terminate. What it sent before is the engine's to finish and to answer, as without us. */
   private leave(): void {
-    if (this.owed.isEmpty) {
+    const { current: link } = this.hold;
+    if (this.owed.isEmpty || link === undefined) {
       this.close();
       return;
     }
     this.state = 'leaving';
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
-    this.parts.upstream.close();
+    link.close();
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */
@@ -312,22 +396,25 @@ export class Session implements LiveSession {
 
   /** The session is over now, whatever the engine is doing. */
   private kill(): void {
-    if (this.owed.isEmpty) {
+    const { current: link } = this.hold;
+    if (this.owed.isEmpty || link === undefined) {
       this.close();
       return;
     }
     if (this.state !== 'parting') this.endBackend();
-    this.state = 'ending';
-    this.owed.abandon();
-    this.closeClient();
-    this.engine.resume();
-    destroyUnlessClosed(this.engine, lingerMs);
+    this.finish();
+    link.upstream.socket.resume();
+    destroyUnlessClosed(link.upstream.socket, lingerMs);
   }
 
   private endBackend(): void {
-    const { upstream, terminate, log } = this.parts;
+    const { terminate, log } = this.parts;
+    const { current: link } = this.hold;
+    if (link === undefined) return;
+    const { upstream } = link;
+    link.isRetired = true;
     if (upstream.processId === undefined) {
-      this.engine.destroy();
+      upstream.socket.destroy();
       return;
     }
     terminate(upstream.processId).catch((error: unknown) => {
@@ -335,24 +422,32 @@ export class Session implements LiveSession {
       upstream
         .cancel()
         .catch(() => undefined)
-        .finally(() => this.engine.destroy());
+        .finally(() => upstream.socket.destroy());
     });
   }
 
-  /** Both sides in good order; the engine has nothing left to do. */
+  /** Both sides in good order; the engine has nothing left to do, or is told that nobody waits for it. */
   private close(): void {
-    this.state = 'ending';
-    this.owed.abandon();
-    this.parts.upstream.close();
-    this.closeClient();
-    destroyUnlessClosed(this.engine, lingerMs);
+    const { current: link } = this.hold;
+    link?.close();
+    this.finish();
+    if (link !== undefined) destroyUnlessClosed(link.upstream.socket, lingerMs);
   }
 
-  private closeClient(): void {
+  private finish(): void {
+    const { current: link } = this.hold;
+    this.state = 'ending';
+    this.stopWaiting?.(new HatiError('shutting_down'));
+    this.owed.abandon();
+    if (link !== undefined) this.engineClosed = closeOf(link.upstream.socket);
     this.client.end();
     // What the client still sends is not read any more.
     this.client.removeAllListeners('data');
     this.client.resume();
     destroyUnlessClosed(this.client, lingerMs);
   }
+}
+
+function priorityOf(wanted: string | undefined): Priority {
+  return priorities.find((each) => each === wanted) ?? 'normal';
 }

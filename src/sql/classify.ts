@@ -28,6 +28,7 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       settingParameters: [...findings.settingParameters],
       prepared: [...findings.prepared],
       executed: [...findings.executed],
+      deallocated: [...findings.deallocated],
       effects: [...findings.effects],
       system: systemCalls[index],
     };

@@ -22,6 +22,8 @@ export class Findings {
   /** Names that PREPARE gives, and that EXECUTE runs. */
   readonly prepared = new Set<string>();
   readonly executed = new Set<string>();
+  /** Names that DEALLOCATE ends. */
+  readonly deallocated = new Set<string>();
   /** pg_temp is mentioned somewhere, as a name of any kind. */
   namesTemporary = false;
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */

@@ -105,7 +105,11 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
     findings.act(object('EXECUTE'));
     findings.executed.add(node.name ?? '');
   },
-  DeallocateStmt: object('DEALLOCATE'),
+  DeallocateStmt: (node, findings) => {
+    findings.act(object('DEALLOCATE'));
+    if (node.name === undefined) findings.effects.add('endsPrepared');
+    else findings.deallocated.add(node.name);
+  },
   DeclareCursorStmt: rules.declareCursor,
   FetchStmt: (node, findings) => findings.act(object(node.ismove ? 'MOVE' : 'FETCH')),
   ClosePortalStmt: object('CLOSE'),

@@ -92,6 +92,9 @@ export function declareCursor(statement: DeclareCursorStmt, findings: Findings):
 
 export function discard(statement: DiscardStmt, findings: Findings): void {
   findings.act({ class: 'reset', verb: (statement.target ?? 'DISCARD').replace('_', ' ') });
+  if (statement.target !== 'DISCARD_ALL') return;
+  for (const effect of ['endsPrepared', 'resetsSettings', 'endsState'] as const)
+    findings.effects.add(effect);
 }
 
 export function routine(verb: string): (statement: unknown, findings: Findings) => void {
@@ -148,7 +151,9 @@ export function variableSet(
     return;
   }
   if (statement.kind === 'VAR_RESET_ALL') {
-    if (parent === undefined) findings.act({ class: 'reset', verb: 'RESET ALL' });
+    if (parent !== undefined) return;
+    findings.act({ class: 'reset', verb: 'RESET ALL' });
+    findings.effects.add('resetsSettings');
     return;
   }
   const change = changeOfSet(statement, parent === undefined ? 'session' : 'stored');

@@ -117,6 +117,12 @@ export type SessionEffect =
   | 'cursor'
   | 'listen'
   | 'advisoryLock'
+  /** DISCARD ALL, DEALLOCATE ALL: no statement stays prepared. */
+  | 'endsPrepared'
+  /** RESET ALL, DISCARD ALL. */
+  | 'resetsSettings'
+  /** DISCARD ALL: the session is as it began. */
+  | 'endsState'
   /** DO and CALL: they may have done any of these. So may a function that `policy/functions.ts` does not know. */
   | 'opaque';
 
@@ -147,6 +153,8 @@ export interface Statement {
   readonly prepared: readonly string[];
   /** Names of prepared statements that it runs (EXECUTE, also inside EXPLAIN and CREATE TABLE AS). */
   readonly executed: readonly string[];
+  /** Names of prepared statements that it ends (DEALLOCATE). */
+  readonly deallocated: readonly string[];
   readonly effects: readonly SessionEffect[];
   /** Set when the statement is one of ours to answer; see `system-call.ts`. */
   readonly system: SystemCall | undefined;
@@ -192,4 +200,6 @@ export interface ClassifiedText {
   readonly bytes: number;
   /** By what it was let pass last; `policy/authorize.ts` alone knows. A WeakMap would cost more than it saves on new texts. */
   passedBy?: unknown;
+  /** The same, for `policy/session-use.ts`. */
+  sessionUse?: unknown;
 }

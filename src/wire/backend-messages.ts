@@ -86,3 +86,18 @@ export function errorResponse(error: HatiError, severity: Severity = 'ERROR'): B
   if (error.position !== undefined) writer.text('P').cstring(String(error.position));
   return writer.byte(0).finish(Backend.ErrorResponse);
 }
+
+/** A NoticeResponse. */
+export function notice(text: string): Buffer {
+  return new MessageWriter()
+    .text('S')
+    .cstring('NOTICE')
+    .text('V')
+    .cstring('NOTICE')
+    .text('C')
+    .cstring('00000')
+    .text('M')
+    .cstring(text)
+    .byte(0)
+    .finish(Backend.NoticeResponse);
+}

@@ -17,8 +17,10 @@ export interface BackendListener {
 }
 
 const inspected: ReadonlySet<number> = new Set([
+  Backend.CloseComplete,
   Backend.ErrorResponse,
   Backend.ParameterStatus,
+  Backend.ParseComplete,
   Backend.ReadyForQuery,
 ]);
 

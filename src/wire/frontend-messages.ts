@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { serialize } from 'pg-protocol';
+import type { BindNames } from './decode.ts';
+import { Frontend, headerBytes } from './protocol.ts';
 
 /** Messages that the proxy sends to the engine on its own account. */
 
@@ -19,11 +21,6 @@ const refusedText = 'refused by HatiData';
 export const refusedMessage = serialize.execute({
   portal: `refused by HatiData ${randomBytes(16).toString('hex')}`,
 });
-
-/** The same for a Parse, whose name an engine looks at before the text: no grammar has this statement. */
-export function refusedParse(name: string): Buffer {
-  return serialize.parse({ name, text: refusedText });
-}
 
 /** The same for a Query, with the ReadyForQuery that follows one: no grammar has this statement. */
 export const refusedQuery = serialize.query(refusedText);
@@ -50,6 +47,30 @@ export interface ParseMessage {
 
 export function parse({ name, text, parameterTypes }: ParseMessage): Buffer {
   return serialize.parse({ name, text, types: [...parameterTypes] });
+}
+
+/** The same Bind, of another statement. */
+export function bindTo(
+  statement: string,
+  body: Buffer,
+  { portal, statement: named }: BindNames,
+): Buffer {
+  const portalBytes = Buffer.byteLength(portal) + 1;
+  const tail = body.subarray(portalBytes + Buffer.byteLength(named) + 1);
+  const length = 4 + portalBytes + statement.length + 1 + tail.length;
+  const message = Buffer.allocUnsafe(length + 1);
+  message[0] = Frontend.Bind;
+  message.writeInt32BE(length, 1);
+  body.copy(message, headerBytes, 0, portalBytes);
+  let at = headerBytes + portalBytes;
+  at += message.write(statement, at, 'latin1');
+  message[at] = 0;
+  tail.copy(message, at + 1);
+  return message;
+}
+
+export function closeStatement(name: string): Buffer {
+  return serialize.close({ type: 'S', name });
 }
 
 /** A CancelRequest packet: no type byte, sent on a connection of its own. */

@@ -39,6 +39,8 @@ export const Backend = {
   ErrorResponse: code('E'),
   NegotiateProtocolVersion: code('v'),
   NoData: code('n'),
+  NoticeResponse: code('N'),
+  NotificationResponse: code('A'),
   ParameterDescription: code('t'),
   ParameterStatus: code('S'),
   ParseComplete: code('1'),

@@ -310,10 +310,12 @@ describe('a key that ends', () => {
       const elsewhere = await other.client(key, {
         ssl: { ca: readFileSync(certPath), servername: 'localhost' },
       });
+      // One without an engine connection, one in a statement, one in a transaction.
+      await elsewhere.query('BEGIN');
       const running = busy.query(longRead);
       const ended = [endOf(idle), endOf(elsewhere)];
       const failed = expect(running).rejects.toMatchObject({ code: '28P01' });
-      await eventually(async () => (await backendsOf(agent)) === 3);
+      await eventually(async () => (await backendsOf(agent)) >= 2);
       await admin.query(`SELECT ${end}($1)`, [agent]);
       await failed;
       for (const error of await Promise.all(ended)) {
@@ -383,8 +385,22 @@ describe('the engine', () => {
   test('a backend that dies ends its session with the reason', async () => {
     const client = await proxy.client();
     const ended = endOf(client);
+    await client.query('BEGIN');
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     process.kill(rows[0].pid, 'SIGTERM');
     expect(await ended).toMatchObject({ code: '57P01' });
+  });
+
+  test('a backend that dies between two transactions is nobody’s loss', async () => {
+    const client = await proxy.client();
+    const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
+    process.kill(rows[0].pid, 'SIGTERM');
+    const gone = 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE pid = $1';
+    const other = await direct('control');
+    await eventually(async () => (await other.query(gone, [rows[0].pid])).rows[0].n === 0);
+    await eventually(async () => {
+      const again = await client.query('SELECT pg_backend_pid() AS pid');
+      return again.rows[0].pid !== rows[0].pid;
+    });
   });
 });

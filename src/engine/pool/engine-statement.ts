@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import { parse } from '../../wire/frontend-messages.ts';
+
+/**
+ * A statement as engines get it prepared: under a name of ours, because two clients may give one name to different texts. Clients
+ * that prepare the same text under the same settings share it, on whichever connection they are.
+ */
+export interface EngineStatement {
+  readonly name: string;
+  /** The Parse message. */
+  readonly parse: Buffer;
+  readonly parameterTypes: readonly number[];
+  readonly text: string;
+  /** Rough memory that it takes here and in the engine. */
+  readonly bytes: number;
+}
+
+/** Not to be guessed, so that no client's own PREPARE stands in the way. */
+const prefix = `hd_${randomBytes(6).toString('hex')}_`;
+let lastNumber = 0;
+
+export interface StatementSource {
+  readonly text: string;
+  readonly parameterTypes: readonly number[];
+}
+
+export function newEngineStatement({ text, parameterTypes }: StatementSource): EngineStatement {
+  lastNumber += 1;
+  const name = `${prefix}${lastNumber}`;
+  const message = parse({ name, text, parameterTypes });
+  return { name, parse: message, parameterTypes, text, bytes: message.length * 3 + 1_000 };
+}

@@ -1,0 +1,73 @@
+import type { EngineStatement } from './engine-statement.ts';
+
+/** What one connection keeps prepared at the most. */
+const mostStatements = 500;
+const mostBytes = 4 * 1024 * 1024;
+
+/**
+ * Which statements a connection has prepared, by our own names. An error may discard a Parse that is on its way, so one
+ * that is not confirmed can be counted on until the next Sync and no longer.
+ */
+export class LinkStatements {
+  /** In the order of their last use. */
+  private readonly known = new Map<EngineStatement, 'sent' | 'confirmed'>();
+  private bytes = 0;
+  /** What the unnamed statement is; undefined when that is not known. */
+  unnamed: object | undefined;
+
+  /** `unsure`: it was sent before the last Sync and nothing has been heard of it. */
+  state(statement: EngineStatement, sentInBatch: ReadonlySet<EngineStatement>): LinkState {
+    const known = this.known.get(statement);
+    if (known === undefined) return 'absent';
+    if (known === 'confirmed') {
+      if (this.known.size > 1) this.touch(statement, known);
+      return 'present';
+    }
+    return sentInBatch.has(statement) ? 'present' : 'unsure';
+  }
+
+  /** A Parse of it is on its way. @returns those that have to be closed for it. */
+  sent(statement: EngineStatement): readonly EngineStatement[] {
+    if (!this.known.has(statement)) this.bytes += statement.bytes;
+    this.touch(statement, 'sent');
+    const evicted: EngineStatement[] = [];
+    for (const [oldest, state] of this.known) {
+      if (this.known.size <= mostStatements && this.bytes <= mostBytes) break;
+      if (oldest === statement || state !== 'confirmed') continue;
+      this.forget(oldest);
+      evicted.push(oldest);
+    }
+    return evicted;
+  }
+
+  /** What became of a Parse, or of a Close: one that was discarded leaves things as they were, which may be either way. */
+  settled(statement: EngineStatement, done: boolean): void {
+    if (done && !this.known.has(statement)) return;
+    if (!this.known.has(statement)) this.bytes += statement.bytes;
+    this.known.set(statement, done ? 'confirmed' : 'sent');
+  }
+
+  /** Something may have ended them, or not. */
+  doubt(): void {
+    for (const statement of this.known.keys()) this.known.set(statement, 'sent');
+    this.unnamed = undefined;
+  }
+
+  /** The engine has let go of all. */
+  clear(): void {
+    this.known.clear();
+    this.bytes = 0;
+    this.unnamed = undefined;
+  }
+
+  private touch(statement: EngineStatement, state: 'sent' | 'confirmed'): void {
+    this.known.delete(statement);
+    this.known.set(statement, state);
+  }
+
+  private forget(statement: EngineStatement): void {
+    if (this.known.delete(statement)) this.bytes -= statement.bytes;
+  }
+}
+
+export type LinkState = 'absent' | 'unsure' | 'present';

@@ -1,0 +1,251 @@
+import { HatiError } from '../../errors.ts';
+import { errorField } from '../../wire/error-fields.ts';
+import { sync } from '../../wire/frontend-messages.ts';
+import { MessageFramer } from '../../wire/message-framer.ts';
+import { Backend, headerBytes } from '../../wire/protocol.ts';
+import type { UpstreamConnection } from '../upstream.ts';
+import { LinkStatements } from './link-statements.ts';
+
+/** Who gets what comes from the engine. */
+export interface Receiver {
+  onData(chunk: Buffer): void;
+  /** The connection is over. */
+  onGone(): void;
+}
+
+/** What an exchange of our own brought back. */
+export interface Exchanged {
+  /** Of all results, in text. */
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** The body of the first ErrorResponse. */
+  readonly error: Buffer | undefined;
+}
+
+/** Our own exchanges are small; one that does not end in time has met a connection that is good for nothing. */
+const exchangeMs = 10_000;
+const largestAnswer = 1024 * 1024;
+
+/**
+ * One connection to an engine and what is known of its session. It belongs to a pool, or for a while to one holder, who
+ * alone may write to it then.
+ */
+export class EngineLink {
+  readonly upstream: UpstreamConnection;
+  /** Links of one partition began alike; see `EnginePool.partition`. */
+  readonly partition: string;
+  readonly openedAt = Date.now();
+  /** Since when nobody holds it. */
+  idleSince = Date.now();
+  /** Settings that differ from those that it began with, by what was put there. */
+  settings: ReadonlyMap<string, string> = new Map();
+  readonly statements = new LinkStatements();
+  /** Who held it last. */
+  lastHolder: object | undefined;
+  /** What it ran may have changed its session in ways that nobody can see from outside: triggers, functions. */
+  isTainted = false;
+  /** Nobody else may get it. */
+  isRetired = false;
+  /** As the engine last reported them. */
+  readonly parameters: Map<string, string>;
+  private receiver: Receiver;
+  private readonly idleFramer = newFramer();
+  private readonly idleReceiver: Receiver = {
+    onData: (chunk) => this.onIdleData(chunk),
+    onGone: () => undefined,
+  };
+  private readonly onClosed: () => void;
+  private readonly cancels = new Set<Promise<void>>();
+  private isOver = false;
+
+  constructor(upstream: UpstreamConnection, partition: string, onClosed: () => void) {
+    this.upstream = upstream;
+    this.partition = partition;
+    this.parameters = new Map(upstream.parameters);
+    this.onClosed = onClosed;
+    this.receiver = this.idleReceiver;
+    const { socket } = upstream;
+    socket.on('data', (chunk: Buffer) => this.receiver.onData(chunk));
+    socket.on('end', () => this.gone());
+    socket.on('close', () => this.gone());
+    if (upstream.leftover.length > 0) this.receiver.onData(upstream.leftover);
+    if (socket.destroyed) queueMicrotask(() => this.gone());
+    socket.resume();
+  }
+
+  get isUsable(): boolean {
+    const { socket } = this.upstream;
+    // Half of a message that nobody asked for would be taken for the beginning of an answer.
+    const isBetweenMessages = this.idleFramer.pendingBytes === 0;
+    return !this.isOver && !this.isRetired && socket.writable && isBetweenMessages;
+  }
+
+  get mustSettleCancels(): boolean {
+    return this.cancels.size > 0;
+  }
+
+  hold(holder: object, receiver: Receiver): void {
+    this.lastHolder = holder;
+    this.receiver = receiver;
+  }
+
+  /** Back to nobody; between two messages only. */
+  letGo(): void {
+    this.idleSince = Date.now();
+    this.receiver = this.idleReceiver;
+    this.upstream.socket.resume();
+  }
+
+  noteParameter(body: Buffer): void {
+    const [name, value] = body.toString('utf8').split('\0');
+    if (name !== undefined && value !== undefined) this.parameters.set(name, value);
+  }
+
+  /** Asks the engine to cancel what runs. */
+  cancel(): Promise<void> {
+    const cancelling = this.upstream.cancel();
+    const settled: Promise<void> = cancelling
+      // Nobody knows when it would arrive.
+      .catch(() => {
+        this.isRetired = true;
+      })
+      .finally(() => this.cancels.delete(settled));
+    this.cancels.add(settled);
+    return cancelling;
+  }
+
+  /**
+   * Waits until no cancel request can hit any more what comes next: the server closes the connection of a request once it has
+   * sent the signal, and a backend forgets a signal that finds it between two messages.
+   */
+  async settleCancels(): Promise<void> {
+    while (this.cancels.size > 0) await Promise.all(this.cancels);
+    if (this.isUsable) await this.exchange(sync);
+  }
+
+  /** Sends messages that end in exactly one ReadyForQuery; whoever holds the link sees nothing of it. Rejects when it breaks. */
+  exchange(messages: Buffer): Promise<Exchanged> {
+    const before = this.receiver;
+    return new Promise<Exchanged>((resolve, reject) => {
+      const collector = new Collector((body) => this.noteParameter(body));
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        this.receiver = before;
+        settle();
+      };
+      const fail = (reason: string): void =>
+        finish(() => {
+          this.isRetired = true;
+          reject(new HatiError('engine_unreachable', { params: { reason } }));
+        });
+      const timer = setTimeout(() => fail('it does not answer'), exchangeMs);
+      this.receiver = {
+        onData: (chunk) => {
+          try {
+            const result = collector.push(chunk);
+            if (result !== undefined) finish(() => resolve(result));
+          } catch (error) {
+            fail(error instanceof Error ? error.message : 'it sent nonsense');
+          }
+        },
+        onGone: () => {
+          fail('the connection was lost');
+          before.onGone();
+        },
+      };
+      if (this.isOver) fail('the connection was lost');
+      else this.upstream.socket.write(messages);
+    });
+  }
+
+  /** In good order. */
+  close(): void {
+    this.isRetired = true;
+    this.upstream.close();
+  }
+
+  private gone(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.receiver.onGone();
+    this.onClosed();
+  }
+
+  /** An engine says little to an idle connection: that a setting has another value now, or goodbye. */
+  private onIdleData(chunk: Buffer): void {
+    try {
+      const framer = this.idleFramer;
+      framer.push(chunk);
+      for (let raw = framer.next(); raw !== undefined; raw = framer.next()) {
+        if (raw[0] === Backend.ParameterStatus) this.noteParameter(raw.subarray(headerBytes));
+        else if (!harmless.has(raw[0]!)) this.close();
+      }
+    } catch {
+      this.close();
+    }
+  }
+}
+
+/** What an engine may say to an idle connection. */
+const harmless: ReadonlySet<number> = new Set([
+  Backend.NoticeResponse,
+  Backend.NotificationResponse,
+]);
+
+function newFramer(): MessageFramer {
+  return new MessageFramer((type, length) => {
+    if (length < 4 || length > largestAnswer)
+      throw new Error(`the engine sent a message ${type} of ${length} bytes`);
+  });
+}
+
+/** Gathers the answer to messages of our own. */
+class Collector {
+  private readonly framer = newFramer();
+  private readonly rows: (readonly (string | null)[])[] = [];
+  private readonly onParameter: (body: Buffer) => void;
+  private error: Buffer | undefined;
+
+  constructor(onParameter: (body: Buffer) => void) {
+    this.onParameter = onParameter;
+  }
+
+  /** @returns all of it once ReadyForQuery is there. */
+  push(chunk: Buffer): Exchanged | undefined {
+    this.framer.push(chunk);
+    for (let raw = this.framer.next(); raw !== undefined; raw = this.framer.next()) {
+      const body = raw.subarray(headerBytes);
+      switch (raw[0]) {
+        case Backend.DataRow:
+          this.rows.push(textRow(body));
+          break;
+        case Backend.ErrorResponse:
+          this.error ??= Buffer.from(body);
+          break;
+        case Backend.ParameterStatus:
+          this.onParameter(body);
+          break;
+        case Backend.ReadyForQuery:
+          return { rows: this.rows, error: this.error };
+        default:
+          break;
+      }
+    }
+    return undefined;
+  }
+}
+
+function textRow(body: Buffer): readonly (string | null)[] {
+  let at = 2;
+  return Array.from({ length: body.readUInt16BE(0) }, () => {
+    const length = body.readInt32BE(at);
+    at += 4;
+    if (length < 0) return null;
+    at += length;
+    return body.toString('utf8', at - length, at);
+  });
+}
+
+/** What an engine said, for the one who asked in vain. */
+export function reasonOf(error: Buffer): string {
+  return errorField(error, 'M') ?? 'it refused';
+}

@@ -1,0 +1,272 @@
+import { HatiError } from '../../errors.ts';
+import type { Logger } from 'pino';
+import { LRUCache } from 'lru-cache';
+import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
+import { EngineLink } from './link.ts';
+import { Outage } from './outage.ts';
+import { WaitingLine, type Priority, type Waiting } from './waiting-line.ts';
+
+/**
+ * Connections to one engine as one role, shared by the sessions of clients. A session holds one while it must and gives it
+ * back between two transactions.
+ *
+ * Connections that began with the same settings make a partition, because only among those does RESET mean the same to
+ * whoever holds them. All partitions together have the size of the pool; where it is reached, an idle connection of another
+ * one makes room.
+ */
+export interface PoolOptions {
+  readonly open: (start: UpstreamSession) => Promise<UpstreamConnection>;
+  /** Throws when the engine's settings can't be worked with. */
+  readonly check: (parameters: ReadonlyMap<string, string>) => void;
+  /** Connections at the most. */
+  readonly size: number;
+  /** How long a session may wait for one. */
+  readonly queueMs: number;
+  readonly idleMs: number;
+  /** An older one is closed when it comes back. */
+  readonly lifetimeMs: number;
+  readonly log: Logger;
+}
+
+export interface Partition {
+  readonly key: string;
+  readonly start: UpstreamSession;
+}
+
+export interface LinkRequest {
+  readonly partition: Partition;
+  /** The same for all requests of a session. */
+  readonly holder: object;
+  readonly group: string;
+  readonly priority: () => Priority;
+  /** The session has ended meanwhile. */
+  readonly isOver: () => boolean;
+  /** Told how to give up; with undefined once it waits no more. */
+  readonly onQueued: (stop: ((error: HatiError) => void) | undefined) => void;
+  /** Told when it has waited for a while. */
+  readonly onWaiting: (pool: PoolFigures) => void;
+}
+
+export interface PoolFigures {
+  readonly size: number;
+  readonly open: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
+interface Waiter extends Waiting {
+  readonly request: LinkRequest;
+  readonly grant: (link: EngineLink | Promise<EngineLink>) => void;
+  readonly refuse: (error: HatiError) => void;
+}
+
+const mostPartitionsRemembered = 1_000;
+const noticeAfterMs = 5_000;
+const sweepMs = 5_000;
+
+export class EnginePool {
+  private readonly options: PoolOptions;
+  /** Oldest first. */
+  private readonly idle: EngineLink[] = [];
+  private readonly links = new Set<EngineLink>();
+  /** Being opened, or being made ready for the next one. */
+  private busyPlaces = 0;
+  private readonly line = new WaitingLine<Waiter>();
+  private readonly outage = new Outage();
+  private readonly known = new LRUCache<string, ReadonlyMap<string, string>>({
+    max: mostPartitionsRemembered,
+  });
+  private readonly sweeper: NodeJS.Timeout;
+  private isStopped = false;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.sweeper = setInterval(() => this.sweep(), Math.min(sweepMs, options.idleMs)).unref();
+  }
+
+  get figures(): PoolFigures {
+    const { size } = this.options;
+    return {
+      size,
+      open: this.links.size,
+      idle: this.idle.length,
+      waiting: this.line.length,
+    };
+  }
+
+  partition(start: UpstreamSession): Partition {
+    return { key: JSON.stringify([start.applicationName, start.settings]), start };
+  }
+
+  /** What the engine reports to a session that begins like this; asks it when that is not known. */
+  async parameters(request: LinkRequest): Promise<ReadonlyMap<string, string>> {
+    const { key } = request.partition;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const link = await this.take(request);
+    this.give(link);
+    return this.known.get(key) ?? link.parameters;
+  }
+
+  /** A connection, at once where one is idle. Rejects with `pool_exhausted`, or with what stands between us and the engine. */
+  take(request: LinkRequest): EngineLink | Promise<EngineLink> {
+    const idle = this.takeIdle(request);
+    if (idle !== undefined) return idle;
+    if (this.isStopped) return Promise.reject(new HatiError('shutting_down'));
+    if (this.hasRoom()) return this.openFor(request);
+    return this.wait(request);
+  }
+
+  /** The link is between two transactions, and whoever had it does not touch it any more. */
+  give(link: EngineLink): void {
+    link.letGo();
+    const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
+    if (isOld || this.isStopped || !link.isUsable) link.close();
+    if (link.mustSettleCancels) {
+      // A cancel that is on its way would hit whoever is next.
+      link.settleCancels().then(
+        () => this.offer(link),
+        () => link.close(),
+      );
+    } else this.offer(link);
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.sweeper);
+    for (const waiter of this.line.clear()) waiter.refuse(new HatiError('shutting_down'));
+    const closed = [...this.links].map(
+      (link) =>
+        new Promise<void>((resolve) => {
+          const { socket } = link.upstream;
+          if (socket.destroyed) resolve();
+          else socket.once('close', () => resolve());
+        }),
+    );
+    for (const link of this.idle) link.close();
+    await Promise.all(closed);
+  }
+
+  private takeIdle({ partition, holder }: LinkRequest): EngineLink | undefined {
+    let found = -1;
+    for (let at = this.idle.length - 1; at >= 0; at -= 1) {
+      const link = this.idle[at]!;
+      if (link.partition !== partition.key || !link.isUsable) continue;
+      // Whoever had it before need not have it prepared.
+      if (link.lastHolder === holder) {
+        found = at;
+        break;
+      }
+      if (found < 0 || (this.idle[found]!.isTainted && !link.isTainted)) found = at;
+      if (this.idle.length - at > lookBack) break;
+    }
+    return found < 0 ? undefined : this.idle.splice(found, 1)[0];
+  }
+
+  /** Whether one more may be opened; an idle one of another partition makes room. */
+  private hasRoom(): boolean {
+    if (this.links.size + this.busyPlaces < this.options.size) return true;
+    const oldest = this.idle.shift();
+    if (oldest === undefined) return false;
+    this.links.delete(oldest);
+    oldest.close();
+    return true;
+  }
+
+  private async openFor({ partition }: LinkRequest): Promise<EngineLink> {
+    const { open, check } = this.options;
+    this.outage.check();
+    this.busyPlaces += 1;
+    try {
+      const upstream = await open(partition.start);
+      try {
+        check(upstream.parameters);
+      } catch (error) {
+        upstream.close();
+        throw error;
+      }
+      this.outage.isOver();
+      this.known.set(partition.key, upstream.parameters);
+      const link = new EngineLink(upstream, partition.key, () => this.closed(link));
+      this.links.add(link);
+      return link;
+    } catch (error) {
+      if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
+      throw error;
+    } finally {
+      this.busyPlaces -= 1;
+      // A place that came to nothing is the next one's.
+      queueMicrotask(() => this.serve());
+    }
+  }
+
+  /** The engine can't be reached: who waits hears it now. */
+  private failed(error: HatiError): void {
+    this.outage.began(error);
+    for (const waiter of this.line.clear()) waiter.refuse(error);
+  }
+
+  private wait(request: LinkRequest): Promise<EngineLink> {
+    const { queueMs, size } = this.options;
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(limit);
+        clearTimeout(notice);
+        request.onQueued(undefined);
+        act();
+      };
+      const waiter: Waiter = {
+        request,
+        group: request.group,
+        priority: request.priority(),
+        grant: (link) => settle(() => resolve(link)),
+        refuse: (error) => settle(() => reject(error)),
+      };
+      const giveUp = (error: HatiError): void => {
+        if (this.line.delete(waiter)) waiter.refuse(error);
+      };
+      const limit = setTimeout(
+        () =>
+          giveUp(new HatiError('pool_exhausted', { params: { size, seconds: queueMs / 1_000 } })),
+        queueMs,
+      );
+      const notice = setTimeout(() => request.onWaiting(this.figures), noticeAfterMs);
+      request.onQueued(giveUp);
+      this.line.add(waiter);
+    });
+  }
+
+  private offer(link: EngineLink): void {
+    if (this.links.has(link) && link.isUsable) this.idle.push(link);
+    this.serve();
+  }
+
+  /** Gives away what there is to whoever waits. */
+  private serve(): void {
+    while (this.line.length > 0) {
+      const isFull = this.links.size + this.busyPlaces >= this.options.size;
+      if (isFull && this.idle.length === 0) return;
+      const { request, grant } = this.line.shift()!;
+      const idle = this.takeIdle(request);
+      if (idle !== undefined) grant(idle);
+      else if (this.hasRoom()) grant(this.openFor(request));
+    }
+  }
+
+  private closed(link: EngineLink): void {
+    const at = this.idle.indexOf(link);
+    if (at >= 0) this.idle.splice(at, 1);
+    if (this.links.delete(link)) this.serve();
+  }
+
+  private sweep(): void {
+    const now = Date.now();
+    for (const link of [...this.idle]) {
+      const isOld = now - link.openedAt > this.options.lifetimeMs;
+      if (isOld || now - link.idleSince > this.options.idleMs) link.close();
+    }
+  }
+}
+
+/** An idle link that suits better is looked for among so many. */
+const lookBack = 16;

@@ -1,0 +1,99 @@
+import { newEngineStatement, type EngineStatement } from '../engine/pool/engine-statement.ts';
+import { HatiError } from '../errors.ts';
+import type { ClassifiedText } from '../sql/statement.ts';
+import type { ParseMessage } from '../wire/frontend-messages.ts';
+
+/** A statement that the client has prepared for the engine under a name. */
+export interface ClientStatement {
+  readonly classified: ClassifiedText;
+  readonly engine: EngineStatement;
+}
+
+/** The unnamed one: prepared again by the same message where another connection, or another client, comes between. */
+export interface UnnamedStatement {
+  readonly classified: ClassifiedText;
+  readonly parse: Buffer;
+}
+
+/** What one session may have prepared. */
+const mostStatements = 10_000;
+const mostBytes = 16 * 1024 * 1024;
+
+/** Takes back what was noted when a message was sent that the engine then did not carry out. */
+export type Undo = () => void;
+
+/**
+ * The client's names for its prepared statements. The engine knows them by ours (`EngineStatement`), on each connection that
+ * the session has come to use them on.
+ */
+export class ClientStatements {
+  unnamed: UnnamedStatement | undefined;
+  private readonly named = new Map<string, ClientStatement>();
+  private bytes = 0;
+
+  get(name: string): ClientStatement | undefined {
+    return this.named.get(name);
+  }
+
+  /** A Parse is on its way. Throws when the name is taken, or the session has too many. */
+  add(name: string, statement: ClientStatement): Undo {
+    if (this.named.has(name))
+      throw new HatiError('prepared_statement_exists', { params: { name } });
+    if (this.named.size >= mostStatements || this.bytes + statement.engine.bytes > mostBytes) {
+      const params = { count: mostStatements, bytes: mostBytes };
+      throw new HatiError('prepared_too_many', { params });
+    }
+    this.put(name, statement);
+    return () => {
+      if (this.named.get(name) === statement) this.put(name, undefined);
+    };
+  }
+
+  /** A Close is on its way. */
+  remove(name: string): Undo {
+    const before = this.named.get(name);
+    this.put(name, undefined);
+    return () => this.put(name, before);
+  }
+
+  clear(): void {
+    this.unnamed = undefined;
+    this.named.clear();
+    this.bytes = 0;
+  }
+
+  private put(name: string, statement: ClientStatement | undefined): void {
+    this.bytes -= this.named.get(name)?.engine.bytes ?? 0;
+    this.bytes += statement?.engine.bytes ?? 0;
+    if (statement === undefined) this.named.delete(name);
+    else this.named.set(name, statement);
+  }
+}
+
+/** By text, as the reader's cache knows it. */
+const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
+
+/**
+ * The one statement for all clients that prepare this text with these types under these settings: constants are read by
+ * DateStyle and its like when a statement is prepared, and names by search_path.
+ */
+export function sharedStatement(
+  classified: ClassifiedText,
+  { text, parameterTypes }: Omit<ParseMessage, 'name'>,
+  settings: ReadonlyMap<string, string>,
+): EngineStatement {
+  const known = shared.get(classified) ?? new Map<string, EngineStatement>();
+  shared.set(classified, known);
+  const key = JSON.stringify([
+    parameterTypes,
+    [...settings].filter(([name]) => name !== 'application_name'),
+  ]);
+  const found = known.get(key) ?? newEngineStatement({ text, parameterTypes });
+  known.delete(key);
+  known.set(key, found);
+  if (known.size > mostVariants) known.delete(known.keys().next().value!);
+  return found;
+}
+
+/** Of one text; a client may change its settings as often as it likes. */
+const mostVariants = 16;

@@ -1,0 +1,182 @@
+import type { EngineLink, Receiver } from '../engine/pool/link.ts';
+import { reasonOf } from '../engine/pool/link.ts';
+import type { EnginePool, LinkRequest } from '../engine/pool/pool.ts';
+import { HatiError } from '../errors.ts';
+import type { SessionUse } from '../policy/session-use.ts';
+import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts';
+import { query } from '../wire/frontend-messages.ts';
+import type { SessionState } from './session-state.ts';
+
+export interface EngineHoldParts {
+  readonly pool: Pick<EnginePool, 'take' | 'give'>;
+  readonly request: LinkRequest;
+  readonly state: SessionState;
+  readonly receiver: Receiver;
+  /** A connection has come to the session; nothing was written to it yet. */
+  readonly onAttached: (link: EngineLink) => void;
+}
+
+/** Undoes whatever code inside a statement may have done to a session, but for statements that are prepared. */
+const cleaning =
+  'CLOSE ALL; UNLISTEN *; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; SELECT pg_catalog.pg_advisory_unlock_all()';
+
+/**
+ * The engine's side of a session: none, or a connection of the pool.
+ *
+ * - none: the client is between two transactions, and nothing ties it to a connection;
+ * - taking: it waits for one, or one is brought into the session's state;
+ * - held: statements run;
+ * - reading: all is answered, and the engine is asked for values of settings that a statement changed.
+ *
+ * A connection goes back at rest: when the engine owes nothing, is not in a transaction, and no pin holds it.
+ */
+export class EngineHold {
+  /** The connection that is there, whatever happens on it. */
+  current: EngineLink | undefined;
+  private readonly parts: EngineHoldParts;
+  /** While one is being taken or asked. */
+  private change: Promise<void> | undefined;
+
+  constructor(parts: EngineHoldParts) {
+    this.parts = parts;
+  }
+
+  /** The connection for the client's messages. */
+  get link(): EngineLink | undefined {
+    return this.change === undefined ? this.current : undefined;
+  }
+
+  /** Resolves when there is a connection, which is at once where it returns undefined. Rejects with what is in the way. */
+  ready(): Promise<void> | undefined {
+    if (this.change !== undefined) return this.change.then(() => this.ready());
+    return this.current === undefined ? this.take() : undefined;
+  }
+
+  /** The text is about to run. */
+  running(use: SessionUse): void {
+    this.parts.state.running(use);
+    if (use.taints && this.current !== undefined) this.current.isTainted = true;
+  }
+
+  /** A Query has run without an error. */
+  done(use: SessionUse): void {
+    this.parts.state.done(use);
+    if (this.current === undefined) return;
+    if (use.resetsSettings) this.current.settings = new Map();
+    if (use.endsState) this.current.isTainted = false;
+  }
+
+  /** The engine owes nothing and is idle; all its bytes have been passed on. */
+  atRest(): void {
+    const { state } = this.parts;
+    if (this.link === undefined || this.change !== undefined) return;
+    const { link } = this;
+    // The session notices that its connection is gone.
+    if (state.unread.length > 0)
+      void this.changing(this.readSettings(link).catch(() => link.close()));
+    else if (state.pinned.size === 0) this.giveBack();
+  }
+
+  private changing(work: Promise<void>): Promise<void> {
+    this.change = work.finally(() => {
+      this.change = undefined;
+    });
+    return this.change;
+  }
+
+  private take(): Promise<void> | undefined {
+    const { pool, request } = this.parts;
+    const taken = pool.take(request);
+    if (taken instanceof Promise) {
+      return this.changing(taken.then((link) => this.adopt(link)));
+    }
+    const adopting = this.adopt(taken);
+    return adopting && this.changing(adopting);
+  }
+
+  /** Brings the connection into the state of this session. */
+  private adopt(link: EngineLink): Promise<void> | undefined {
+    const { state, request, receiver, pool } = this.parts;
+    if (request.isOver()) {
+      pool.give(link);
+      return undefined;
+    }
+    state.restart();
+    const isClean = !link.isTainted || link.lastHolder === request.holder;
+    const commands = [
+      ...(isClean ? [] : [cleaning]),
+      ...changes(isClean ? link.settings : new Map(), state.settings),
+    ];
+    link.hold(request.holder, receiver);
+    if (commands.length === 0) {
+      this.attach(link);
+      return undefined;
+    }
+    return link.exchange(query(commands.join(';\n'))).then(({ error }) => {
+      if (error !== undefined) {
+        link.close();
+        throw new HatiError('session_not_restored', { params: { reason: reasonOf(error) } });
+      }
+      link.settings = state.settings;
+      if (!isClean) link.isTainted = false;
+      if (!request.isOver()) this.attach(link);
+      else pool.give(link);
+    });
+  }
+
+  private attach(link: EngineLink): void {
+    this.current = link;
+    this.parts.onAttached(link);
+  }
+
+  private async readSettings(link: EngineLink): Promise<void> {
+    const { state, request } = this.parts;
+    const names = state.unread;
+    const { rows, error } = await link.exchange(query(readingOf(names)));
+    if (error !== undefined) {
+      link.close();
+      return;
+    }
+    state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
+    link.settings = state.settings;
+    if (!request.isOver() && state.pinned.size === 0) this.giveBack();
+  }
+
+  private giveBack(): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.current = undefined;
+    this.parts.pool.give(current);
+  }
+}
+
+/**
+ * The values that were set in the session, and null for those that were not: set in vain, taken back, or reset. Settings of
+ * no known owner (`my.name`) are in no list.
+ */
+function readingOf(names: readonly string[]): string {
+  const rows = names.map((name) => `(${quoteLiteral(name)}::pg_catalog.text)`);
+  return `SELECT n.name, CASE
+  WHEN s.source OPERATOR(pg_catalog.=) 'session' OR s.name IS NULL AND n.name OPERATOR(pg_catalog.~) '[.]'
+  THEN pg_catalog.current_setting(n.name, true) END
+FROM (VALUES ${rows.join(', ')}) AS n (name)
+LEFT JOIN pg_catalog.pg_settings AS s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) n.name`;
+}
+
+/** What makes a session with the settings `from` one with the settings `to`. */
+function changes(
+  from: ReadonlyMap<string, string>,
+  to: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (from === to) return [];
+  const resets = [...from.keys()]
+    .filter((name) => !to.has(name))
+    .map((name) => `RESET ${name.split('.').map(quoteIdentifier).join('.')}`);
+  const calls = [...to]
+    .filter(([name, value]) => from.get(name) !== value)
+    .map(
+      ([name, value]) =>
+        `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`,
+    );
+  return calls.length === 0 ? resets : [...resets, `SELECT ${calls.join(', ')}`];
+}

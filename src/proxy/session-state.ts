@@ -1,0 +1,72 @@
+import type { Pin, PinReason, SessionUse } from '../policy/session-use.ts';
+
+/**
+ * What a client's session has that goes with it from one engine connection to the next, and what ties it to the one it
+ * holds.
+ */
+export class SessionState {
+  /** Settings that differ from those that a connection of its partition begins with. Replaced, never changed. */
+  settings: ReadonlyMap<string, string>;
+  private readonly initial: ReadonlyMap<string, string>;
+  private readonly held: ReadonlyMap<PinReason, string>;
+  private readonly pins: Map<PinReason, string>;
+  private readonly touched = new Set<string>();
+
+  /** @param pins that last as long as the session. */
+  constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[]) {
+    this.initial = initial;
+    this.settings = initial;
+    this.held = new Map(pins.map(({ reason, detail }) => [reason, detail]));
+    this.pins = new Map(this.held);
+  }
+
+  /** Why the session keeps its connection; empty when it need not. */
+  get pinned(): ReadonlyMap<PinReason, string> {
+    return this.pins;
+  }
+
+  /** Names of settings whose values have to be asked for. */
+  get unread(): readonly string[] {
+    return [...this.touched];
+  }
+
+  /** A text is on its way to the engine. */
+  running({ pins, settings, resetsSettings }: SessionUse): void {
+    for (const { reason, detail } of pins) this.pins.set(reason, detail);
+    for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);
+    if (resetsSettings) for (const name of this.settings.keys()) this.touched.add(name);
+  }
+
+  /** A text that was a Query of its own has run, without an error. */
+  done({ resetsSettings, endsState }: SessionUse): void {
+    if (endsState) {
+      this.pins.clear();
+      for (const [reason, detail] of this.held) this.pins.set(reason, detail);
+    }
+    if (!resetsSettings) return;
+    this.touched.clear();
+    this.settings = new Map();
+  }
+
+  /** What the engine says of `unread`; null for what is not set any more. */
+  read(names: readonly string[], values: ReadonlyMap<string, string | null>): void {
+    const settings = new Map(this.settings);
+    for (const name of names) {
+      const value = values.get(name) ?? null;
+      if (value === null) settings.delete(name);
+      else settings.set(name, value);
+      this.touched.delete(name);
+    }
+    this.settings = settings;
+  }
+
+  /** A connection comes to the session: what RESET took from it is what it began with. */
+  restart(): void {
+    for (const [name, value] of this.initial) {
+      if (!this.settings.has(name)) this.settings = new Map([...this.settings, [name, value]]);
+    }
+  }
+}
+
+/** They are commands in the form of settings: nothing remembers a value. */
+const unreadable: ReadonlySet<string> = new Set(['seed']);

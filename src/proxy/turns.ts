@@ -1,0 +1,149 @@
+import { HatiError } from '../errors.ts';
+import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
+import { flush, refusedMessage, refusedQuery } from '../wire/frontend-messages.ts';
+import type { TransactionStatus } from '../wire/protocol.ts';
+import type { EngineLink } from '../engine/pool/link.ts';
+import type { EngineHold } from './engine-hold.ts';
+import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
+import type { SessionLog } from './session-log.ts';
+
+/** What the session lets its messages do. The session alone holds the sockets. */
+export interface Outlets {
+  toEngine(bytes: Buffer): void;
+  /** Sends what has been gathered so far. */
+  flushToEngine(): void;
+  toClient(bytes: Buffer): void;
+  /** As of the last ReadyForQuery. */
+  status(): TransactionStatus;
+  isOver(): boolean;
+  /** The client said Terminate. */
+  goodbye(): void;
+}
+
+export interface TurnsParts {
+  readonly outlets: Outlets;
+  readonly owed: ResponseQueue;
+  readonly hold: EngineHold;
+  readonly log: SessionLog;
+}
+
+/**
+ * Who speaks when: every answer of ours comes where PostgreSQL's would.
+ *
+ * While an engine connection is held, a message that we refuse is replaced by one that the engine is sure to refuse, and the
+ * engine's error by ours (`refusedMessage`, `refusedQuery`): so the order of answers, the abort of the transaction and the
+ * skip to Sync are PostgreSQL's own. Without one, nothing is in flight and no transaction is open: then we answer at
+ * once, and discard ourselves what follows an error up to Sync.
+ */
+export class Turns {
+  private readonly parts: TurnsParts;
+  /** Without a connection: until Sync, nothing is answered any more. */
+  private discarding = false;
+
+  constructor(parts: TurnsParts) {
+    this.parts = parts;
+  }
+
+  /** What comes is neither judged nor answered, because it is discarded up to Sync. */
+  get isSkipping(): boolean {
+    return this.discarding || this.parts.owed.isSkipping;
+  }
+
+  /** Goes on with a connection; where none can be had, `fail` answers that. */
+  withEngine(
+    act: (link: EngineLink) => Promise<void> | undefined,
+    fail: (response: Buffer) => void,
+  ): Promise<void> | undefined {
+    const { hold, outlets, log } = this.parts;
+    const ready = hold.ready();
+    if (ready === undefined) return act(hold.link!);
+    return ready.then(
+      () => (hold.link === undefined || outlets.isOver() ? undefined : act(hold.link)),
+      (error: unknown) => {
+        if (!outlets.isOver()) fail(log.response(error));
+      },
+    );
+  }
+
+  forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
+    this.parts.owed.push(expected);
+    this.parts.outlets.toEngine(raw);
+  }
+
+  refuseQuery(error: HatiError): undefined {
+    this.parts.log.refused(error);
+    this.failQuery(errorResponse(error));
+  }
+
+  failQuery(response: Buffer): void {
+    const { owed, outlets, hold } = this.parts;
+    const isAtRest = owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
+    if (isAtRest || hold.link === undefined) {
+      outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
+      return;
+    }
+    owed.push({ of: 'query', response });
+    outlets.toEngine(refusedQuery);
+  }
+
+  /** Refuses one message of an extended batch. */
+  refuse(error: HatiError): undefined {
+    this.parts.log.refused(error);
+    this.fail(errorResponse(error));
+  }
+
+  fail(response: Buffer): void {
+    const { owed, outlets, hold } = this.parts;
+    if (hold.link === undefined) {
+      outlets.toClient(response);
+      this.discarding = true;
+      return;
+    }
+    owed.push({ of: 'message', response });
+    outlets.toEngine(refusedMessage);
+  }
+
+  /** Answers one message of an extended batch ourselves, in its turn. */
+  async answer(
+    produce: () => Buffer | Promise<Buffer>,
+    when: 'unlessFailed' | 'always' = 'unlessFailed',
+  ): Promise<void> {
+    if (!(await this.caughtUp())) return;
+    try {
+      if (when === 'unlessFailed') this.checkNotFailed();
+      this.parts.outlets.toClient(await produce());
+    } catch (error) {
+      this.fail(this.parts.log.response(error));
+    }
+  }
+
+  /** Without a connection there is nobody but us to answer it. */
+  sync(raw: Buffer, expected: Exclude<Expected, Refusal>): Promise<void> | undefined {
+    const { hold, outlets } = this.parts;
+    if (hold.link !== undefined) {
+      this.forward(raw, expected);
+      return undefined;
+    }
+    this.discarding = false;
+    outlets.toClient(readyForQuery('idle'));
+    return undefined;
+  }
+
+  /**
+   * Waits until the engine has answered all that it was sent.
+   * @returns false when it will discard what comes until the next Sync, or the session is over.
+   */
+  async caughtUp(): Promise<boolean> {
+    const { owed, outlets } = this.parts;
+    if (!owed.isEmpty) {
+      outlets.toEngine(flush);
+      outlets.flushToEngine();
+      await owed.drained();
+    }
+    return !this.isSkipping && !outlets.isOver();
+  }
+
+  checkNotFailed(): void {
+    if (this.parts.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
+  }
+}
