@@ -396,8 +396,7 @@ describe('the engine', () => {
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     process.kill(rows[0].pid, 'SIGTERM');
     const gone = 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE pid = $1';
-    const other = await direct('control');
-    await eventually(async () => (await other.query(gone, [rows[0].pid])).rows[0].n === 0);
+    await eventually(async () => (await admin.query(gone, [rows[0].pid])).rows[0].n === 0);
     await eventually(async () => {
       const again = await client.query('SELECT pg_backend_pid() AS pid');
       return again.rows[0].pid !== rows[0].pid;
