@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { poolModes, settings } from './config/settings.ts';
+import { type poolModes, settings } from './config/settings.ts';
 import { Sources } from './config/sources.ts';
 import type { ConfigFile, ConfigFlags } from './config/sources.ts';
 

@@ -190,5 +190,5 @@ function showsOf(expected: Expected): Buffer | undefined {
 }
 
 function isApart(expected: Expected): boolean {
-  return typeof expected === 'object' && 'isApart' in expected && expected.isApart === true;
+  return typeof expected === 'object' && 'isApart' in expected && (expected.isApart ?? false);
 }

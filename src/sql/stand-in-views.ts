@@ -46,6 +46,8 @@ const standIns: ReadonlyMap<string, string> = new Map([
       ' NULL::pg_catalog.text AS cipher, NULL::pg_catalog.int4 AS bits, NULL::pg_catalog.text AS client_dn,' +
       ' NULL::pg_catalog.numeric AS client_serial, NULL::pg_catalog.text AS issuer_dn',
   ],
+  // Those that the protocol prepared are on the connection under names of ours, for whichever session uses it next.
+  ['pg_prepared_statements', 'SELECT * FROM pg_catalog.pg_prepared_statements WHERE from_sql'],
   ...Object.entries(masked).map(([name, columns]): [string, string] => [
     name,
     `SELECT ${columns.join(', ')}, ${options[name]} FROM pg_catalog.${name}`,
@@ -77,9 +79,13 @@ export function columnsOf({ schemaname, relname = '' }: RangeVar): readonly stri
   return Object.hasOwn(masked, relname) ? masked[relname] : undefined;
 }
 
+/** Views that show what is nobody's own, so that they are put in place for every key. */
+const forEveryKey: ReadonlySet<string> = new Set(['pg_prepared_statements']);
+
 /** Where a statement reads such a view, in a form that a sub-select can replace. */
 export interface StandIn {
   readonly name: string;
+  readonly isForEveryKey: boolean;
   /** Byte offset in the text. */
   readonly location: number;
   readonly hasAlias: boolean;
@@ -89,7 +95,8 @@ export function standInOf(range: RangeVar): StandIn | undefined {
   const { schemaname = 'pg_catalog', relname = '', inh, alias, location } = range;
   if (schemaname !== 'pg_catalog' || !standIns.has(relname)) return undefined;
   if (inh !== true || location === undefined) return undefined;
-  return { name: relname, location, hasAlias: alias !== undefined };
+  const isForEveryKey = forEveryKey.has(relname);
+  return { name: relname, isForEveryKey, location, hasAlias: alias !== undefined };
 }
 
 const spelling = /^(?:(?:pg_catalog|"pg_catalog")\s*\.\s*)?(?:[a-z_]+|"[a-z_]+")/i;

@@ -50,6 +50,14 @@ describe('values', () => {
       allowCleartext: false,
       engine: { kind: 'embedded', user: undefined },
       controlDatabaseUrl: undefined,
+      pool: {
+        mode: 'auto',
+        readers: 50,
+        writers: 50,
+        queueSeconds: 30,
+        idleSeconds: 300,
+        lifetimeSeconds: 3_600,
+      },
       limits: {
         connections: 500,
         statementBytes: 16 * 1024 * 1024,

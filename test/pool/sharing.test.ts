@@ -1,5 +1,5 @@
 /** Twenty clients, two engine connections: what a session has follows it, and nothing of it is seen by another. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestProxy, testConfig, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';

@@ -4,14 +4,17 @@ import type { StatementRequest, Step, StepResult } from '../pipeline.ts';
 import { read } from './read.ts';
 
 /**
- * Puts the part that a restricted key may see in the place of a system view. The new text is read again: what is judged
+ * Puts the part that a key may see in the place of a system view. The new text is read again: what is judged
  * is what the engine gets. Where it can't be done (COPY, TABLE), the statement stays as it is and is refused by name.
  */
 export const standIn: Step = (request) => {
   const { classified, principal, text, replacement } = request;
   if (classified === undefined) throw new Error('stand-in comes after read');
-  const places = classified.statements.flatMap((statement) => statement.standIns);
-  if (places.length === 0 || isUnrestricted(principal.authority)) return undefined;
+  const all = classified.statements.flatMap((statement) => statement.standIns);
+  if (all.length === 0) return undefined;
+  const isRestricted = !isUnrestricted(principal.authority);
+  const places = all.filter((place) => isRestricted || place.isForEveryKey);
+  if (places.length === 0) return undefined;
   const replaced = withStandIns(
     replacement === undefined ? text : Buffer.from(replacement),
     places,
