@@ -61,6 +61,8 @@ export interface Limits {
   readonly statementBytes: number;
   readonly messageBytes: number;
   readonly startupSeconds: number;
+  /** How long open transactions may go on when the proxy is told to stop. */
+  readonly drainSeconds: number;
 }
 
 export interface ConfigInput {
@@ -200,6 +202,7 @@ function readLimits(sources: Sources): Limits {
     statementBytes: sources.read(settings.statementBytes) ?? 16 * 1024 * 1024,
     messageBytes: sources.read(settings.messageBytes) ?? 256 * 1024 * 1024,
     startupSeconds: sources.read(settings.startupSeconds) ?? 30,
+    drainSeconds: sources.read(settings.drainSeconds) ?? 20,
   };
   if (limits.messageBytes < limits.statementBytes) {
     sources.faults.push(

@@ -30,8 +30,11 @@ export interface RunningProxy {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** Where the embedded server keeps its data; undefined when everything is elsewhere. */
   readonly dataDirectory: string | undefined;
-  /** Idempotent; resolves when nothing of it is left. */
-  stop(): Promise<void>;
+  /**
+   * Resolves when nothing of it is left. May be called again with less patience.
+   * @param patienceMs how long clients may go on with their transactions; 0 unless given.
+   */
+  stop(patienceMs?: number): Promise<void>;
   /** Settles when the proxy ended, whoever asked for it. */
   readonly stopped: Promise<void>;
 }
@@ -50,6 +53,8 @@ const cacheBytes = 32 * 1024 * 1024;
 export async function serve(config: Config, options: ServeOptions): Promise<RunningProxy> {
   const { log, onProgress = () => undefined } = options;
   const started = new Started();
+  /** Of whoever stops us, with clients in the middle of a transaction. */
+  let patience = 0;
   try {
     const embedded = await startEngine(config, options, started);
     const logins = engineLogins(config, embedded);
@@ -131,13 +136,17 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       limits: config.limits,
       log,
     });
-    started.add(() => listener.close());
+    started.add(() => listener.close(patience));
     const addresses = await listen(listener, config.listen);
     log.info({ addresses, engine: config.engine.kind, devMode: config.devMode }, 'proxy running');
     return {
       addresses,
       dataDirectory: embedded?.dataDirectory,
-      stop: () => started.stop(),
+      stop: (patienceMs = 0) => {
+        patience = patienceMs;
+        if (started.isStopping) void listener.close(patienceMs);
+        return started.stop();
+      },
       stopped: started.stopped,
     };
   } catch (error) {
@@ -161,6 +170,10 @@ class Started {
 
   add(stop: () => Promise<void>): void {
     this.stops.push(stop);
+  }
+
+  get isStopping(): boolean {
+    return this.stopping !== undefined;
   }
 
   stop(): Promise<void> {

@@ -62,7 +62,7 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   }
   // Listening from here on, so that a signal during the start is not lost.
   const stopRequested = Promise.race(
-    ['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => once(process, signal)),
+    ['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => once(process, signal).then(() => signal)),
   );
   try {
     await serveUntil(stopRequested, { context, project, config, log });
@@ -83,7 +83,7 @@ interface Serving {
 }
 
 async function serveUntil(
-  stopRequested: Promise<unknown>,
+  stopRequested: Promise<string>,
   { context, project, config, log }: Serving,
 ): Promise<void> {
   const progress = new Progress(context.stderr);
@@ -96,6 +96,7 @@ async function serveUntil(
       context.stderr.isTTY === true ? progress.step(message) : log.info(message),
   });
   progress.done();
+  let patienceMs = 0;
   try {
     const port = proxy.addresses[0]?.port ?? config.listen.port;
     const address = { host: config.listen.host, port };
@@ -113,10 +114,14 @@ async function serveUntil(
     const hasStopped = await Promise.race([stopRequested, proxy.stopped.then(() => 'by itself')]);
     if (pgpass !== undefined)
       changePgpass(log, pgpass, () => removePgpassBlock(pgpass, project.directory));
+    if (hasStopped === 'SIGTERM') patienceMs = config.limits.drainSeconds * 1_000;
     if (hasStopped === 'by itself')
       throw new CommandError('The proxy stopped by itself; the log says why.');
   } finally {
-    await proxy.stop();
+    // Who asks twice, or from the keyboard, does not want to wait.
+    const urged = Promise.race(['SIGTERM', 'SIGINT'].map((signal) => once(process, signal)));
+    void urged.then(() => proxy.stop(0));
+    await proxy.stop(patienceMs);
   }
 }
 

@@ -2,10 +2,11 @@ import { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { findProject } from './project.ts';
+import { findProject, loadConfig } from './project.ts';
 import { isRunning, readRunRecord } from './run-file.ts';
 import type { RunRecord } from './run-file.ts';
 
+/** Beyond the time that open transactions get. */
 const stopDeadlineMs = 30_000;
 
 export function stopCommand(context: CommandContext): Command {
@@ -19,7 +20,8 @@ export function stopCommand(context: CommandContext): Command {
         writeLine(context.stdout, `The proxy of ${project.root} is not running.`);
         return;
       }
-      await end(record, force === true);
+      const { drainSeconds } = loadConfig(project, context).config.limits;
+      await end(record, force === true, stopDeadlineMs + drainSeconds * 1_000);
       writeLine(
         context.stdout,
         `The proxy of ${project.root} (process ${record.pid}) has stopped.`,
@@ -27,13 +29,13 @@ export function stopCommand(context: CommandContext): Command {
     });
 }
 
-async function end(record: RunRecord, isForced: boolean): Promise<void> {
+async function end(record: RunRecord, isForced: boolean, patienceMs: number): Promise<void> {
   signal(record.pid, isForced ? 'SIGKILL' : 'SIGTERM');
-  const deadline = Date.now() + stopDeadlineMs;
+  const deadline = Date.now() + patienceMs;
   while (isRunning(record)) {
     if (Date.now() > deadline) {
       throw new CommandError(
-        `Process ${record.pid} has not ended within ${stopDeadlineMs / 1000} seconds; ` +
+        `Process ${record.pid} has not ended within ${patienceMs / 1000} seconds; ` +
           '`hati stop --force` ends it at once, cutting off what its clients are doing.',
       );
     }

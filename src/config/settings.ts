@@ -110,6 +110,7 @@ export const settings = {
     default: '268435456 (256 MiB)',
   },
   startupSeconds: { key: 'limits.startup_seconds', kind: integer(1, 600), default: '30' },
+  drainSeconds: { key: 'limits.drain_seconds', kind: integer(0, 86_400), default: '20' },
   logLevel: {
     key: 'log.level',
     env: 'HATIDATA_LOG_LEVEL',

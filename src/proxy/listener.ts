@@ -96,13 +96,20 @@ export class Listener {
     return server.address() as AddressInfo;
   }
 
-  /** Stops accepting, tells every client and waits until all have gone. */
-  async close(): Promise<void> {
+  /**
+   * Stops accepting, tells every client and waits until all have gone: idle ones at once, the others when their transaction
+   * is over or `patienceMs` have passed. May be called again with less patience.
+   */
+  async close(patienceMs: number): Promise<void> {
     const closed = this.servers.map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+      (server) =>
+        new Promise<void>((resolve) => {
+          if (server.listening) server.close(() => resolve());
+          else resolve();
+        }),
     );
     for (const socket of this.arriving) socket.destroy();
-    await this.sessions.endAll(new HatiError('shutting_down'));
+    await this.sessions.endAll(new HatiError('shutting_down'), patienceMs);
     await Promise.all(closed);
   }
 

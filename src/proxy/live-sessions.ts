@@ -9,6 +9,8 @@ export interface LiveSession {
   cancel(): void;
   /** Tells the client why and ends the session; resolves when both sides are closed. */
   end(error: HatiError): Promise<void>;
+  /** The same as soon as no transaction is open and no answer is owed. */
+  endAtRest(error: HatiError): Promise<void>;
 }
 
 /** What a client must present to cancel: the two values of BackendKeyData. */
@@ -53,8 +55,12 @@ export class LiveSessions {
     await this.endWhere((session) => session.secretId === secretId, error);
   }
 
-  async endAll(error: HatiError): Promise<void> {
-    await this.endWhere(() => true, error);
+  /** @param patienceMs how long transactions may go on. */
+  async endAll(reason: HatiError, patienceMs: number): Promise<void> {
+    const sessions = [...this.sessions.values()].map(({ session }) => session);
+    const timer = setTimeout(() => void this.endWhere(() => true, reason), patienceMs);
+    await Promise.all(sessions.map((session) => session.endAtRest(reason)));
+    clearTimeout(timer);
   }
 
   private async endWhere(

@@ -88,6 +88,8 @@ export class Session implements LiveSession {
   private engineSaidFatal = false;
   /** Messages are being taken, and what they send to the engine is gathered. */
   private gathering = false;
+  /** What the client is told once it is at rest. */
+  private farewell: HatiError | undefined;
   /** Gives up waiting for an engine connection. */
   private stopWaiting: ((error: HatiError) => void) | undefined;
   private readonly closed: Promise<void>;
@@ -169,6 +171,19 @@ export class Session implements LiveSession {
     return this.closed;
   }
 
+  endAtRest(error: HatiError): Promise<void> {
+    this.farewell = error;
+    this.leaveIfAsked();
+    return this.closed;
+  }
+
+  /** @returns whether the session was waiting for this moment to end. */
+  private leaveIfAsked(): boolean {
+    if (this.farewell === undefined || !this.isAtRest || this.busy) return false;
+    void this.end(this.farewell);
+    return true;
+  }
+
   // The client's side.
 
   private onClientData(chunk: Buffer): void {
@@ -225,6 +240,7 @@ export class Session implements LiveSession {
       () => {
         this.busy = false;
         this.takeMessages();
+        this.leaveIfAsked();
         if (!this.busy && this.hold.link?.upstream.socket.writableNeedDrain !== true)
           this.client.resume();
       },
@@ -291,7 +307,7 @@ export class Session implements LiveSession {
       this.hold.current?.upstream.socket.pause();
       this.client.once('drain', () => this.hold.current?.upstream.socket.resume());
     }
-    if (this.isAtRest) this.hold.atRest();
+    if (this.isAtRest && !this.leaveIfAsked()) this.hold.atRest();
   }
 
   /** The engine owes nothing, and no transaction is open. */

@@ -16,6 +16,7 @@ export const limits = {
   statementBytes: 16 * megabyte,
   messageBytes: 64 * megabyte,
   startupSeconds: 10,
+  drainSeconds: 20,
 };
 
 export function median(values: readonly number[]): number {

@@ -63,6 +63,7 @@ describe('values', () => {
         statementBytes: 16 * 1024 * 1024,
         messageBytes: 256 * 1024 * 1024,
         startupSeconds: 30,
+        drainSeconds: 20,
       },
       log: { level: 'info', pretty: false },
     });

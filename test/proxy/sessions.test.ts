@@ -130,7 +130,13 @@ describe('first words', () => {
       directory: `${proxy.directory}-strict`,
       engine: { kind: 'url', url: loginUrl(proxy.direct('writer')), readerUrl: undefined },
       controlDatabaseUrl: loginUrl(proxy.direct('control')),
-      limits: { connections: 1, statementBytes: 1_000, messageBytes: 10_000, startupSeconds: 1 },
+      limits: {
+        connections: 1,
+        statementBytes: 1_000,
+        messageBytes: 10_000,
+        startupSeconds: 1,
+        drainSeconds: 1,
+      },
     });
     const client = new RawClient(strict.port);
     client.send(f.startup({ user: 'agent' }).subarray(0, 6));
