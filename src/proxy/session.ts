@@ -158,6 +158,8 @@ export class Session implements LiveSession {
   }
 
   end(error: HatiError): Promise<void> {
+    // Its name is on connections that would wait for it in vain.
+    if (error.code === 'invalid_api_key') this.parts.pool.closeIdle(this.parts.partition);
     if (this.state === 'relaying') {
       if (this.scanner.atBoundary) {
         this.say(error);

@@ -131,6 +131,11 @@ export class EnginePool {
     } else this.offer(link);
   }
 
+  /** Nobody may use these any more. */
+  closeIdle({ key }: Partition): void {
+    for (const link of this.idle.filter(({ partition }) => partition === key)) link.close();
+  }
+
   async stop(): Promise<void> {
     this.isStopped = true;
     clearInterval(this.sweeper);
