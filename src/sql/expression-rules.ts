@@ -36,6 +36,7 @@ export function functionCall(call: FuncCall, findings: Findings): void {
     name,
     location: call.location ?? 0,
     constants,
+    arity: arityOf(call),
   });
   if (schema !== undefined && schema !== 'pg_catalog') return;
   if (name === 'set_config') {
@@ -47,6 +48,11 @@ export function functionCall(call: FuncCall, findings: Findings): void {
   if (isSettingsFunction(schema, name) && !findings.namedSettings.has(call))
     findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
+}
+
+/** WITHIN GROUP hands its ORDER BY to the function as further arguments. */
+function arityOf({ args = [], agg_within_group: within, agg_order: order = [] }: FuncCall): number {
+  return args.length + (within === true ? order.length : 0);
 }
 
 /** The value of a parameter is known at Bind. */
@@ -95,6 +101,7 @@ export function tableSample(sample: RangeTableSample, findings: Findings): void 
     ...name,
     location: sample.location ?? 0,
     constants: [],
+    arity: undefined,
   });
 }
 

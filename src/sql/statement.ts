@@ -81,6 +81,8 @@ export interface FunctionRef {
   readonly location: number;
   /** Each argument that is a plain string, integer or boolean constant, as text; undefined for anything else. */
   readonly constants: readonly (string | undefined)[];
+  /** How many arguments PostgreSQL looks for, 0 for `f(*)`; undefined where that can't be told. */
+  readonly arity: number | undefined;
 }
 
 /** A type as it was spelt, without brackets of an array. */

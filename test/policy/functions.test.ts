@@ -58,7 +58,7 @@ const refused: readonly (readonly [string, string])[] = [
     'D11',
     'pg_logical_slot_peek_changes pg_replication_slot_advance pg_backup_start pg_backup_stop pg_wal_replay_pause',
   ],
-  ['D12', 'txid_current pg_current_xact_id'],
+  ['D12', 'txid_current pg_current_xact_id txid_status pg_xact_status'],
   ['D13', 'pg_sleep pg_sleep_for pg_sleep_until'],
   [
     'D14',

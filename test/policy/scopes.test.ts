@@ -133,6 +133,11 @@ describe('each kind of statement needs its scope', () => {
     expect(refusal(key('schema:read'), 'SELECT 1')).toBeUndefined();
     expect(refusal(key('schema:read'), 'SELECT * FROM t')).toContain('query:read');
     expect(refusal(key('schema:read'), 'SELECT * FROM pg_stats')).toContain('cannot read pg_stats');
+    expect(refusal(key('schema:read'), "SELECT pg_get_sequence_data('s')")).toContain(
+      'cannot call',
+    );
+    expect(refusal(key('schema:read'), 'SELECT (s).pg_sequence_last_value')).toContain('cannot');
+    expect(refusal(key('query:read'), "SELECT pg_get_sequence_data('s')")).toBeUndefined();
     expect(refusal(key('billing:read'), 'SELECT 1')).toContain('query:read or schema:read');
   });
 
@@ -165,12 +170,13 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
   }
   return map;
 };
+const ofOne = { takesOne: true, takes: { least: 1, most: 1 } };
 const catalogue: Catalogue = {
   ...emptyCatalogue,
   relations: relations('sales.orders', 'sales.people', 'hr.people', 'hr.wages', 'main.orders'),
   functions: new Map([
-    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const, takesOne: true }]],
-    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const, takesOne: true }]],
+    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const, ...ofOne }]],
+    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const, ...ofOne }]],
   ]),
 };
 
