@@ -15,7 +15,7 @@ import type {
 import { constantOf, qualifiedName, stringConstantOf, withoutTextCasts } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
-import { columnsOf, standInOf } from './stand-in-views.ts';
+import { columnsOf, viewPlaceOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
@@ -152,7 +152,7 @@ export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
   findings.relation({ schema, name, location });
   if (columnsOf(range) && !findings.maskedReadings.has(range)) findings.seesOptions = true;
-  const standIn = standInOf(range);
+  const standIn = viewPlaceOf(range);
   if (standIn && !findings.namedSettings.has(range) && !findings.maskedReadings.has(range))
     findings.standIns.push(standIn);
   if (isSettingsRelation(schema, name) && !findings.namedSettings.has(range))

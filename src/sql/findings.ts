@@ -1,4 +1,4 @@
-import type { StandIn } from './stand-in-views.ts';
+import type { StandIn } from './stand-ins.ts';
 import type {
   Act,
   FunctionRef,

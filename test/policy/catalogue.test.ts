@@ -229,6 +229,10 @@ test('a column whose type PostgreSQL converts unasked closes its table', async (
     const after = await catalogueOf(server);
     expect(refusal('readonly', text, after)).toMatch(/readonly scope cannot read/);
     expect(refusal('readonly', 'SELECT v FROM shown', after)).toContain('shown');
+    // To lock it converts nothing; a view is locked by who may read it.
+    expect(refusal('readonly', 'LOCK quiets IN ACCESS SHARE MODE', after)).toBeUndefined();
+    expect(refusal('readonly', 'LOCK quiets IN SHARE MODE', after)).toContain('LOCK TABLE');
+    expect(refusal('readonly', 'LOCK plain, shown IN ACCESS SHARE MODE', after)).toContain('shown');
     expect(refusal('readonly', 'SELECT a FROM plain', after)).toBeUndefined();
   }
 });

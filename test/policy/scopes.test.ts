@@ -61,6 +61,9 @@ describe('each kind of statement needs its scope', () => {
     ['DELETE FROM t', 'query:write'],
     ['COPY t FROM STDIN', 'query:write'],
     ['LOCK TABLE t', 'query:write'],
+    ['LOCK TABLE t IN ACCESS SHARE MODE', 'query:read'],
+    ['LOCK TABLE t IN ACCESS SHARE MODE', 'query:write'],
+    ['SELECT txid_status(1) FROM t', 'query:read,query:write'],
     ["NOTIFY a, 'b'", 'query:write'],
     ["SELECT nextval('s') FROM t", 'query:read,query:write'],
     ['CREATE TABLE t (a int)', 'query:write'],
@@ -103,10 +106,11 @@ describe('each kind of statement needs its scope', () => {
     for (const scope of scopes.split(',')) {
       const others = scopeNames.filter((each) => each !== scope && !scopes.includes(each));
       const without = scopes.split(',').filter((each) => each !== scope);
-      // query:write and schema:write both make and drop tables.
+      // query:write and schema:write both make and drop tables, and what reads and what writes locks like a read.
       const few = [...others, ...without].filter(
         (each) =>
-          !/^(CREATE TABLE|DROP (TABLE|VIEW)|TRUNCATE)/.test(text) || !each.endsWith(':write'),
+          !(/^(CREATE TABLE|DROP (TABLE|VIEW)|TRUNCATE)/.test(text) && each.endsWith(':write')) &&
+          !(text.includes('ACCESS SHARE') && each.startsWith('query:')),
       );
       expect(refusal(key(few.join(',')), text)).toMatch(/^Permission denied: /);
     }
@@ -224,6 +228,10 @@ describe('limits', () => {
     ],
     [sales, 'CREATE SEQUENCE made OWNED BY hr.wages.id', 'hr.wages is outside'],
     [sales, "SELECT pg_sequence_last_value('hr.s')", 'function pg_sequence_last_value'],
+    [sales, "SELECT ('hr.s'::regclass).pg_sequence_last_value", 'function pg_sequence_last_value'],
+    [sales, "SELECT pg_get_sequence_data('hr.s')", 'function pg_get_sequence_data'],
+    [sales, 'LOCK TABLE sales.orders, hr.people IN ACCESS SHARE MODE', 'hr.people is outside'],
+    [sales, 'LOCK hr.people IN ACCESS SHARE MODE', 'hr.people is outside'],
     [sales, 'SELECT * FROM pg_sequences', 'cannot read pg_sequences'],
     [all, 'TRUNCATE sales.orders CASCADE', 'limited to the schemas sales'],
     [sales, 'CREATE SCHEMA other', 'limited to the schemas sales'],
