@@ -11,6 +11,7 @@ const masked: Readonly<Record<string, readonly string[]>> = {
   pg_foreign_data_wrapper: [
     ...['tableoid', 'oid', 'fdwname', 'fdwowner', 'fdwhandler', 'fdwvalidator', 'fdwacl'],
   ],
+  pg_user_mappings: ['umid', 'srvid', 'srvname', 'umuser', 'usename'],
   // Those that all versions have.
   pg_subscription: [
     ...['oid', 'subdbid', 'subname', 'subowner', 'subenabled', 'subbinary'],
@@ -21,6 +22,7 @@ const masked: Readonly<Record<string, readonly string[]>> = {
 const options: Readonly<Record<string, string>> = {
   pg_foreign_server: 'NULL::pg_catalog.text[] AS srvoptions',
   pg_foreign_data_wrapper: 'NULL::pg_catalog.text[] AS fdwoptions',
+  pg_user_mappings: 'NULL::pg_catalog.text[] AS umoptions',
   pg_subscription: 'NULL::pg_catalog.text AS subconninfo',
 };
 

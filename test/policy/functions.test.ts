@@ -167,7 +167,7 @@ describe('the generated list', () => {
 
 describe('relations that a readonly key does not read', () => {
   test.each([
-    ...['pg_authid', 'pg_catalog.pg_shadow', 'pg_user_mapping', 'pg_user_mappings'],
+    ...['pg_authid', 'pg_catalog.pg_shadow', 'pg_user_mapping'],
     ...[
       'information_schema.user_mapping_options',
       'pg_hba_file_rules',

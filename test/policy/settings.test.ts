@@ -337,6 +337,7 @@ describe('reading', () => {
 describe('options of foreign servers', () => {
   test.each([
     'SELECT srvname, oid FROM pg_foreign_server',
+    'SELECT srvname, usename FROM pg_catalog.pg_user_mappings',
     'SELECT * FROM (SELECT fdwname, NULL::text AS fdwoptions FROM pg_foreign_data_wrapper) f WHERE f.fdwname = $1',
   ])('a readonly key may: %s', (text) => expect(refusal('readonly', text)).toBeUndefined());
 
@@ -353,10 +354,24 @@ describe('options of foreign servers', () => {
     'TABLE pg_foreign_server',
     'COPY pg_foreign_server TO STDOUT',
     'SELECT * FROM information_schema.foreign_server_options',
+    'SELECT umoptions FROM pg_user_mappings',
+    'SELECT to_json(m) FROM pg_user_mappings m',
+    'COPY pg_user_mappings TO STDOUT',
+    'LOCK pg_user_mappings IN ACCESS SHARE MODE',
     'SELECT subconninfo FROM pg_subscription',
     'TABLE pg_subscription',
     'SELECT fdwoptions FROM pg_foreign_data_wrapper',
   ])('a readonly key may not: %s', (text) =>
     expect(refusal('readonly', text)).toContain('readonly scope cannot read'),
   );
+
+  // pg_dump's own; nothing lets it leave them out.
+  test.each([
+    "SELECT tableoid, oid, srvname, srvacl, array_to_string(ARRAY(SELECT option_name FROM pg_options_to_table(srvoptions)), E',\\n    ') AS srvoptions FROM pg_foreign_server",
+    "SELECT usename, array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) FROM pg_options_to_table(umoptions) ORDER BY option_name), E',\\n    ') AS umoptions FROM pg_user_mappings WHERE srvid = '16588' ORDER BY usename",
+    'SELECT count(*) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())',
+  ])('without them passes: %s', (text) => {
+    expect(sentBy(text)).toMatch(/NULL::pg_catalog\.text(\[\])? AS \w+ FROM pg_catalog\./);
+    expect(refusal('readonly', sentBy(text))).toBeUndefined();
+  });
 });
