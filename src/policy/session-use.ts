@@ -12,6 +12,8 @@ export interface SessionUse {
   readonly resetsSettings: boolean;
   readonly endsPrepared: boolean;
   readonly endsState: boolean;
+  /** It names prepared statements: EXECUTE, DEALLOCATE. */
+  readonly namesPrepared: boolean;
   /** Code may have run that nobody reads from outside: triggers, defaults, functions of the user's. */
   readonly taints: boolean;
 }
@@ -40,6 +42,7 @@ const nothing: SessionUse = {
   resetsSettings: false,
   endsPrepared: false,
   endsState: false,
+  namesPrepared: false,
   taints: false,
 };
 
@@ -67,6 +70,7 @@ function combined(uses: readonly SessionUse[]): SessionUse {
     endsPrepared: uses.some((use) => use.endsPrepared),
     // Only by itself; PostgreSQL refuses it among others.
     endsState: false,
+    namesPrepared: uses.some((use) => use.namesPrepared),
     taints: uses.some((use) => use.taints),
   };
 }
@@ -74,17 +78,20 @@ function combined(uses: readonly SessionUse[]): SessionUse {
 /** They leave nothing but what `effects` and `settings` say. */
 const harmless: ReadonlySet<ActClass> = new Set<ActClass>([
   ...(['read', 'transaction', 'transactionReadWrite', 'object', 'setting', 'reset'] as const),
-  ...(['unlisten', 'lock'] as const),
+  ...(['unlisten', 'lock', 'readLock'] as const),
 ]);
 
 function useOf(statement: Statement, around: Surroundings): SessionUse {
   const { acts, effects, functions, operators, settings } = statement;
+  const isHarmless = acts.every((act) => harmless.has(act.class));
   const isPlain =
     effects.length === 0 &&
     settings.length === 0 &&
     functions.length === 0 &&
     operators.length === 0 &&
-    acts.every((act) => harmless.has(act.class));
+    statement.executed.length === 0 &&
+    statement.deallocated.length === 0 &&
+    isHarmless;
   if (isPlain) return nothing;
   const code = userCode(statement, around);
   const changes = settings.filter(
@@ -107,7 +114,8 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     resetsSettings: effects.includes('resetsSettings'),
     endsPrepared: effects.includes('endsPrepared'),
     endsState: effects.includes('endsState'),
-    taints: code !== undefined || !acts.every((act) => harmless.has(act.class)),
+    namesPrepared: statement.executed.length + statement.deallocated.length > 0,
+    taints: code !== undefined || !isHarmless,
   };
 }
 

@@ -188,7 +188,7 @@ export class ClientMessages {
     const use = this.useOf(classified);
     hold.running(use);
     if (endsPrepared) this.own.clear();
-    if (!owed.isUnsynced) this.prepared.exportNamed(classified, false);
+    if (use.namesPrepared && !owed.isUnsynced) this.prepared.exportNamed(classified, false);
     this.prepared.endOfBatch();
     this.prepared.endUnnamed(link);
     const isAlone = classified.statements.length === 1;

@@ -51,8 +51,8 @@ export class ExtendedQuery {
   }
 
   parse(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (this.parts.turns.isSkipping) return undefined;
     const message = decodeParse(body);
+    if (this.parts.turns.isSkipping) return undefined;
     const { textBytes: text, parameterTypes, name } = message;
     if (Buffer.byteLength(name) > longestName) {
       const params = { name: name.slice(0, longestName), limit: longestName };
@@ -75,8 +75,8 @@ export class ExtendedQuery {
 
   bind(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const { own, judged, turns } = this.parts;
-    if (turns.isSkipping) return undefined;
     const names = decodeBindNames(body);
+    if (turns.isSkipping) return undefined;
     if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(body));
     const refusal =
       attempt(() => own.yieldPortal(names.portal)) ??
@@ -91,8 +91,8 @@ export class ExtendedQuery {
 
   describe(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const { own, turns } = this.parts;
-    if (turns.isSkipping) return undefined;
     const object = decodeObjectName(body, 'Describe');
+    if (turns.isSkipping) return undefined;
     if (own.has(object)) return turns.answer(() => own.describe(object));
     return turns.withEngine(
       (link) => {
@@ -108,13 +108,12 @@ export class ExtendedQuery {
   }
 
   execute(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, turns, hold } = this.parts;
+    const { own, turns } = this.parts;
+    const message = decodeExecute(body);
+    // What is malformed ends the session, skipped or not: whether it is skipped depends on what the engine has said so far.
     if (turns.isSkipping) return undefined;
-    if (!own.isEmpty || hold.link === undefined) {
-      const message = decodeExecute(body);
-      if (own.has({ kind: 'portal', name: message.portal }))
-        return turns.answer(() => own.execute(message));
-    }
+    if (own.has({ kind: 'portal', name: message.portal }))
+      return turns.answer(() => own.execute(message));
     return turns.withEngine(
       () => {
         turns.forward(raw, 'execute');
@@ -126,8 +125,8 @@ export class ExtendedQuery {
 
   close(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const { own, turns, judged, prepared } = this.parts;
-    if (turns.isSkipping) return undefined;
     const object = decodeObjectName(body, 'Close');
+    if (turns.isSkipping) return undefined;
     // Closing is allowed in a failed transaction, too.
     if (own.has(object)) return turns.answer(() => own.close(object), 'always');
     return turns.withEngine(
@@ -205,7 +204,7 @@ export class ExtendedQuery {
     if (statement !== undefined) {
       const use = useOf(statement.classified);
       hold.running(use);
-      prepared.exportNamed(statement.classified, true);
+      if (use.namesPrepared) prepared.exportNamed(statement.classified, true);
       if (use.endsPrepared) {
         own.clear();
         this.mayEndPrepared = true;

@@ -88,6 +88,8 @@ export class Session implements LiveSession {
   private engineSaidFatal = false;
   /** Messages are being taken, and what they send to the engine is gathered. */
   private gathering = false;
+  /** The engine's parameters that the client knows of. */
+  private told: ReadonlyMap<string, string> | undefined;
   /** What the client is told once it is at rest. */
   private farewell: HatiError | undefined;
   /** Gives up waiting for an engine connection. */
@@ -286,7 +288,9 @@ export class Session implements LiveSession {
     const { socket } = link.upstream;
     // What follows leaves in one write, as in `takeMessages`.
     socket.cork();
-    if (!this.gathering) process.nextTick(() => socket.uncork());
+    if (!this.gathering) process.nextTick(uncork, socket);
+    if (link.parameters === this.told) return;
+    this.told = link.parameters;
     for (const [name, value] of link.parameters) {
       if (reported.get(name) === value) continue;
       reported.set(name, value);
@@ -349,6 +353,7 @@ export class Session implements LiveSession {
   private checkParameter(body: Buffer): void {
     const { searched, reported } = this.parts;
     this.hold.current?.noteParameter(body);
+    this.told = this.hold.current?.parameters;
     const [name = '', value = ''] = body.toString('utf8').split('\0');
     reported.set(name, value);
     const path = reportedPath(body);
@@ -464,6 +469,10 @@ export class Session implements LiveSession {
     this.client.resume();
     destroyUnlessClosed(this.client, lingerMs);
   }
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
 }
 
 function priorityOf(wanted: string | undefined): Priority {

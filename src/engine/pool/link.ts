@@ -45,8 +45,8 @@ export class EngineLink {
   isTainted = false;
   /** Nobody else may get it. */
   isRetired = false;
-  /** As the engine last reported them. */
-  readonly parameters: Map<string, string>;
+  /** As the engine last reported them; replaced, never changed. */
+  parameters: ReadonlyMap<string, string>;
   private receiver: Receiver;
   private readonly idleFramer = newFramer();
   private readonly idleReceiver: Receiver = {
@@ -60,7 +60,7 @@ export class EngineLink {
   constructor(upstream: UpstreamConnection, partition: string, onClosed: () => void) {
     this.upstream = upstream;
     this.partition = partition;
-    this.parameters = new Map(upstream.parameters);
+    this.parameters = upstream.parameters;
     this.onClosed = onClosed;
     this.receiver = this.idleReceiver;
     const { socket } = upstream;
@@ -97,7 +97,8 @@ export class EngineLink {
 
   noteParameter(body: Buffer): void {
     const [name, value] = body.toString('utf8').split('\0');
-    if (name !== undefined && value !== undefined) this.parameters.set(name, value);
+    if (name === undefined || value === undefined || this.parameters.get(name) === value) return;
+    this.parameters = new Map([...this.parameters, [name, value]]);
   }
 
   /** Asks the engine to cancel what runs. */

@@ -191,8 +191,12 @@ export class EnginePool {
         throw error;
       }
       this.outage.isOver();
-      this.known.set(partition.key, upstream.parameters);
-      const link = new EngineLink(upstream, partition.key, () => this.closed(link));
+      // One map for all that were told the same, so that whoever knows it need not compare.
+      const parameters = sameOr(this.known.get(partition.key), upstream.parameters);
+      this.known.set(partition.key, parameters);
+      const link = new EngineLink({ ...upstream, parameters }, partition.key, () =>
+        this.closed(link),
+      );
       this.links.add(link);
       return link;
     } catch (error) {
@@ -275,3 +279,12 @@ export class EnginePool {
 
 /** An idle link that suits better is looked for among so many. */
 const lookBack = 16;
+
+function sameOr(
+  known: ReadonlyMap<string, string> | undefined,
+  found: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const isSame =
+    known?.size === found.size && [...found].every(([name, value]) => known.get(name) === value);
+  return isSame ? known : found;
+}
