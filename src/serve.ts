@@ -20,7 +20,7 @@ import type { EngineRole } from './engine/roles.ts';
 import { BackendTerminator } from './engine/terminator.ts';
 import { openUpstream } from './engine/upstream.ts';
 import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
-import { checkHandshakeParameters } from './proxy/engine-parameters.ts';
+import { checkParameters } from './proxy/engine-parameters.ts';
 import { Listener } from './proxy/listener.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
 import type { Logger } from './shared/log.ts';
@@ -108,6 +108,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     started.add(async () => {
       await Promise.all(Object.values(pools).map((pool) => pool.stop()));
     });
+    let definitionEpoch = 0;
     const listener = new Listener({
       pools,
       pooling: config.pool.mode,
@@ -122,7 +123,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
         reader,
         catalogue: () => catalogue.current(),
         freshenCatalogue: () => catalogue.freshen(),
-        onDefinition: () => catalogue.expectChange(),
+        onDefinition: () => {
+          definitionEpoch += 1;
+          catalogue.expectChange();
+        },
+        definitionEpoch: () => definitionEpoch,
         steps: options.steps ?? pipeline,
       },
       keyFunctions: new KeyService({
@@ -229,7 +234,7 @@ function startPools(
   const start = (role: EngineRole, size: number): EnginePool =>
     new EnginePool({
       open: (session) => openUpstream(logins[role], session),
-      check: checkHandshakeParameters,
+      check: (parameters) => checkParameters(parameters, role === 'reader'),
       size: pool.mode === 'session' ? limits.connections : size,
       queueMs: pool.queueSeconds * 1_000,
       idleMs: pool.idleSeconds * 1_000,

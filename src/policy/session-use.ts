@@ -1,5 +1,20 @@
-import type { ActClass, ClassifiedText, SessionEffect, Statement } from '../sql/statement.ts';
-import { named, type Surroundings, type UserFunction } from './catalogue.ts';
+import {
+  ddlVerb,
+  type ActClass,
+  type ClassifiedText,
+  type FunctionRef,
+  type SessionEffect,
+  type SettingChange,
+  type Statement,
+} from '../sql/statement.ts';
+import {
+  named,
+  type Catalogue,
+  type Surroundings,
+  type UserFunction,
+  type UserRelation,
+} from './catalogue.ts';
+import { durationMs } from './setting-values.ts';
 
 /**
  * What running a text may leave behind in a session with the engine, and so what sharing engine connections has to do about
@@ -12,8 +27,14 @@ export interface SessionUse {
   readonly resetsSettings: boolean;
   readonly endsPrepared: boolean;
   readonly endsState: boolean;
-  /** It names prepared statements: EXECUTE, DEALLOCATE. */
-  readonly namesPrepared: boolean;
+  /** SET LOCAL: settings are others until the transaction is over. */
+  readonly hasLocalSettings: boolean;
+  /** Names of prepared statements that it runs (EXECUTE), ends (DEALLOCATE), makes (PREPARE). */
+  readonly executed: readonly string[];
+  readonly deallocated: readonly string[];
+  readonly prepared: readonly string[];
+  /** Definitions: tables may look otherwise afterwards. */
+  readonly defines: boolean;
   /** Code may have run that nobody reads from outside: triggers, defaults, functions of the user's. */
   readonly taints: boolean;
 }
@@ -42,7 +63,11 @@ const nothing: SessionUse = {
   resetsSettings: false,
   endsPrepared: false,
   endsState: false,
-  namesPrepared: false,
+  hasLocalSettings: false,
+  executed: [],
+  deallocated: [],
+  prepared: [],
+  defines: false,
   taints: false,
 };
 
@@ -59,19 +84,24 @@ export function sessionUse(text: ClassifiedText, around: Surroundings): SessionU
   return use;
 }
 
-function combined(uses: readonly SessionUse[]): SessionUse {
+export function combined(uses: readonly SessionUse[]): SessionUse {
   const [only] = uses;
   if (only === undefined) return nothing;
   if (uses.length === 1) return only;
+  const any = (of: (use: SessionUse) => boolean): boolean => uses.some(of);
   return {
     pins: uses.flatMap(({ pins }) => pins),
     settings: uses.flatMap(({ settings }) => settings),
-    resetsSettings: uses.some((use) => use.resetsSettings),
-    endsPrepared: uses.some((use) => use.endsPrepared),
+    hasLocalSettings: any((use) => use.hasLocalSettings),
+    resetsSettings: any((use) => use.resetsSettings),
+    endsPrepared: any((use) => use.endsPrepared),
     // Only by itself; PostgreSQL refuses it among others.
     endsState: false,
-    namesPrepared: uses.some((use) => use.namesPrepared),
-    taints: uses.some((use) => use.taints),
+    executed: uses.flatMap(({ executed }) => executed),
+    deallocated: uses.flatMap(({ deallocated }) => deallocated),
+    prepared: uses.flatMap(({ prepared }) => prepared),
+    defines: any((use) => use.defines),
+    taints: any((use) => use.taints),
   };
 }
 
@@ -82,18 +112,14 @@ const harmless: ReadonlySet<ActClass> = new Set<ActClass>([
 ]);
 
 function useOf(statement: Statement, around: Surroundings): SessionUse {
-  const { acts, effects, functions, operators, settings } = statement;
+  const { acts, effects, settings, executed, deallocated } = statement;
   const isHarmless = acts.every((act) => harmless.has(act.class));
+  const code = codeOf(statement, around);
   const isPlain =
-    effects.length === 0 &&
-    settings.length === 0 &&
-    functions.length === 0 &&
-    operators.length === 0 &&
-    statement.executed.length === 0 &&
-    statement.deallocated.length === 0 &&
-    isHarmless;
+    isHarmless &&
+    code === undefined &&
+    effects.length + settings.length + executed.length + deallocated.length === 0;
   if (isPlain) return nothing;
-  const code = userCode(statement, around);
   const changes = settings.filter(
     ({ operation, target, local }) => operation !== 'show' && target === 'session' && !local,
   );
@@ -101,9 +127,7 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     pins: [
       ...effects.flatMap((effect) => pinOf(effect, acts[0]?.verb ?? statement.node)),
       ...(code?.isUnknown === true ? [{ reason: 'code', detail: code.name } as const] : []),
-      ...changes
-        .filter(({ name }) => name === undefined)
-        .map((): Pin => ({ reason: 'setting', detail: 'a setting of a computed name' })),
+      ...changes.flatMap(pinOfSetting),
     ],
     settings: [
       ...changes.flatMap(({ name }) => (name === undefined ? [] : [name])),
@@ -111,12 +135,43 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
         ? characteristics
         : []),
     ],
+    hasLocalSettings: settings.some(({ operation, local }) => operation !== 'show' && local),
     resetsSettings: effects.includes('resetsSettings'),
     endsPrepared: effects.includes('endsPrepared'),
     endsState: effects.includes('endsState'),
-    namesPrepared: statement.executed.length + statement.deallocated.length > 0,
+    executed,
+    deallocated,
+    prepared: statement.prepared,
+    defines: acts.some(({ verb, class: kind }) => verb === ddlVerb || kind === 'routine'),
     taints: code !== undefined || !isHarmless,
   };
+}
+
+/** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */
+const restless: ReadonlySet<string> = new Set([
+  ...['statement_timeout', 'transaction_timeout', 'idle_session_timeout'],
+  'default_transaction_deferrable',
+]);
+const shortestTimeoutMs = 5_000;
+
+/** Why sessions that begin with such a setting can't share. */
+export function pinsOfStart(
+  settings: readonly (readonly [name: string, value: string])[],
+): readonly Pin[] {
+  return settings.flatMap(([name, value]) =>
+    pinOfSetting({ name, values: [value], operation: 'set', local: false, target: 'session' }),
+  );
+}
+
+function pinOfSetting({ name, values, operation }: SettingChange): readonly Pin[] {
+  if (name === undefined) return [{ reason: 'setting', detail: 'a setting of a computed name' }];
+  // There is no way to ask for it, or to take it back.
+  if (name === 'seed') return [{ reason: 'setting', detail: name }];
+  if (!restless.has(name) || operation !== 'set' || values?.length === 0) return [];
+  const ms = values?.[0] === undefined ? undefined : durationMs(values[0]);
+  const isCalm =
+    name.endsWith('_timeout') && ms !== undefined && (ms === 0 || ms >= shortestTimeoutMs);
+  return isCalm ? [] : [{ reason: 'setting', detail: name }];
 }
 
 const characteristics = [
@@ -139,29 +194,74 @@ function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
   return reason === undefined ? [] : [{ reason, detail: verb }];
 }
 
-/** A function of the user's that it calls; one that may do anything to its session before all others. */
-function userCode(
-  { functions, operators }: Statement,
-  { catalogue, searched }: Surroundings,
-): { readonly name: string; readonly isUnknown: boolean } | undefined {
-  const called: UserFunction[] = operators.flatMap((ref) =>
-    named(catalogue.operators, ref, searched).flatMap(({ runs }) => runs),
-  );
-  for (const ref of functions) {
-    const candidates = named(catalogue.functions, ref, searched);
-    called.push(...candidates);
-    // It may have been made a moment ago.
-    const isBuiltin =
-      ref.schema === 'pg_catalog' ||
-      ref.schema === 'information_schema' ||
-      (ref.schema === undefined && catalogue.builtinNames.has(ref.name));
-    if (candidates.length === 0 && !isBuiltin) return { name: ref.name, isUnknown: true };
+/** What a statement runs that is not PostgreSQL's own. */
+interface Code {
+  readonly name: string;
+  /** It may do anything to its session, and what it did may be wanted there. */
+  readonly isUnknown: boolean;
+}
+
+/** PostgreSQL's own that leave something behind which only their session may see. */
+const remembering: ReadonlySet<string> = new Set(['nextval', 'setval', 'currval', 'lastval']);
+const seeding = 'setseed';
+
+/** The worst of what it runs: calls, operators, and what views, row policies, conversions and columns stand for. */
+function codeOf(statement: Statement, around: Surroundings): Code | undefined {
+  let worst: Code | undefined;
+  const note = (code: Code | undefined): void => {
+    if (worst === undefined || (code?.isUnknown === true && !worst.isUnknown))
+      worst = code ?? worst;
+  };
+  for (const ref of statement.functions) note(codeOfCall(ref, around));
+  const { catalogue, searched } = around;
+  for (const ref of statement.operators)
+    for (const { runs } of named(catalogue.operators, ref, searched)) note(codeOfAll(runs));
+  for (const ref of statement.relations)
+    for (const relation of named(catalogue.relations, ref, searched))
+      note(codeOfReading(relation, catalogue));
+  for (const ref of statement.types)
+    if (named(catalogue.types, ref, searched).length > 0)
+      note({ name: ref.name, isUnknown: false });
+  for (const name of statement.fieldNames) {
+    const ref = { schema: undefined, name };
+    note(codeOfAll(named(catalogue.functions, ref, searched).filter(({ takesOne }) => takesOne)));
   }
-  const worst = called.find(({ trust }) => trust === 'none') ?? called.find(isOwners);
+  return worst;
+}
+
+function codeOfCall(ref: FunctionRef, { catalogue, searched }: Surroundings): Code | undefined {
+  const { schema, name } = ref;
+  if (name === seeding) return { name, isUnknown: true };
+  if (remembering.has(name)) return { name, isUnknown: false };
+  const candidates = named(catalogue.functions, ref, searched);
+  const isBuiltin =
+    schema === 'pg_catalog' ||
+    schema === 'information_schema' ||
+    (schema === undefined && catalogue.builtinNames.has(name));
+  // It may have been made a moment ago.
+  if (candidates.length === 0 && !isBuiltin) return { name, isUnknown: true };
+  return codeOfAll(candidates);
+}
+
+/** Reading a view runs what is in there; what that leaves behind is cleaned away, like that of a trigger. */
+function codeOfReading(relation: UserRelation, catalogue: Catalogue): Code | undefined {
+  const { schema, view, runs, converts, reads } = relation;
+  const isPlain =
+    converts === undefined &&
+    !runs.some(isNotReviewed) &&
+    (view === undefined ||
+      // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
+      (view !== 'unreadable' && codeOf(view, { catalogue, searched: new Set() }) === undefined)) &&
+    reads.every((each) => codeOfReading(each, catalogue) === undefined);
+  return isPlain ? undefined : { name: schema, isUnknown: false };
+}
+
+function codeOfAll(functions: readonly UserFunction[]): Code | undefined {
+  const worst = functions.find(({ trust }) => trust === 'none') ?? functions.find(isNotReviewed);
   return worst && { name: worst.path, isUnknown: worst.trust === 'none' };
 }
 
 /** What somebody reviewed only computes. */
-function isOwners({ trust }: UserFunction): boolean {
-  return trust === 'owners';
+function isNotReviewed({ trust }: UserFunction): boolean {
+  return trust !== 'reviewed';
 }

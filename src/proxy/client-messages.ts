@@ -58,7 +58,11 @@ export class ClientMessages {
       searched,
     });
     const client = new ClientStatements();
-    this.prepared = new EngineStatements(this.turns, client);
+    this.prepared = new EngineStatements(this.turns, client, (link) => ({
+      settings: state.settings,
+      epoch: pipeline.definitionEpoch(),
+      isUncertain: state.isUncertain || link.isTainted,
+    }));
     this.extended = new ExtendedQuery({
       turns: this.turns,
       own: this.own,
@@ -66,7 +70,7 @@ export class ClientMessages {
       client,
       prepared: this.prepared,
       hold,
-      state,
+      owed: parts.owed,
       status: () => parts.outlets.status(),
       judge: (statement, then) => this.judge(statement, then),
       useOf: (text) => this.useOf(text),
@@ -147,14 +151,13 @@ export class ClientMessages {
   private checked(made: Decision): Decision {
     const decision = this.judged.onDecision(made);
     if (decision.action !== 'forward') return decision;
-    if (this.parts.refusesPins) {
-      const [pin] = this.useOf(decision.classified).pins;
-      if (pin !== undefined)
-        return {
-          action: 'refuse',
-          error: new HatiError('pinning_refused', { params: { what: pin.detail } }),
-        };
-    }
+    const use = this.useOf(decision.classified);
+    const [pin] = this.parts.refusesPins ? use.pins : [];
+    const error =
+      pin === undefined
+        ? this.prepared.fault(use)
+        : new HatiError('pinning_refused', { params: { what: pin.detail } });
+    if (error !== undefined) return { action: 'refuse', error };
     this.parts.onText(decision.classified);
     return decision;
   }
@@ -182,33 +185,27 @@ export class ClientMessages {
   private forwardQuery(
     link: EngineLink,
     raw: Buffer,
-    { classified, text, endsPrepared }: Extract<Decision, { action: 'forward' }>,
-  ): undefined {
-    const { hold, owed } = this.parts;
-    const use = this.useOf(classified);
-    hold.running(use);
-    if (endsPrepared) this.own.clear();
-    if (use.namesPrepared && !owed.isUnsynced) this.prepared.exportNamed(classified, false);
-    this.prepared.endOfBatch();
+    { classified, text }: Extract<Decision, { action: 'forward' }>,
+  ): Promise<void> | undefined {
+    const { owed } = this.parts;
+    const use = this.extended.wholeUse(this.useOf(classified));
+    this.extended.running(use);
+    if (use.endsPrepared) this.own.clear();
+    this.prepared.endOfBatch(owed.isUnsynced ? link : undefined);
     this.prepared.endUnnamed(link);
+    const after = this.prepared.exportNamed(link, use, false);
     const isAlone = classified.statements.length === 1;
-    const matters = use.endsPrepared || use.resetsSettings;
-    const settle = (done: boolean): void => this.queryDone(link, use, done && isAlone);
-    this.turns.forward(
-      text === undefined ? raw : query(text),
-      matters ? { of: 'query', settle } : 'query',
-    );
-    return undefined;
-  }
-
-  /** @param done it was the only statement, and no error came. */
-  private queryDone(link: EngineLink, use: SessionUse, done: boolean): void {
-    if (use.endsPrepared) {
-      if (done) this.prepared.ended(link);
-      else link.statements.doubt();
-    }
-    // In a transaction block it may still be taken back.
-    if (done && this.parts.outlets.status() === 'idle') this.parts.hold.done(use);
+    const ends = use.endsPrepared || use.resetsSettings;
+    const matters = ends || use.deallocated.length > 0;
+    const settle = (done: boolean): void => {
+      if (done) this.extended.done(link, use, isAlone);
+      else if (ends) link.statements.doubt();
+    };
+    const message = text === undefined ? raw : query(text);
+    this.turns.forward(message, matters ? { of: 'query', settle } : 'query');
+    after();
+    // What comes behind must not be taken for something that this one ends.
+    return ends ? owed.drained() : undefined;
   }
 
   private async answerQuery(

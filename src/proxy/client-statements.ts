@@ -6,7 +6,9 @@ import type { ParseMessage } from '../wire/frontend-messages.ts';
 /** A statement that the client has prepared for the engine under a name. */
 export interface ClientStatement {
   readonly classified: ClassifiedText;
-  readonly engine: EngineStatement;
+  engine: EngineStatement;
+  /** The settings that it is prepared under; undefined when nobody else uses it. */
+  settings: ReadonlyMap<string, string> | undefined;
 }
 
 /** The unnamed one: prepared again by the same message where another connection, or another client, comes between. */
@@ -28,6 +30,8 @@ export type Undo = () => void;
  */
 export class ClientStatements {
   unnamed: UnnamedStatement | undefined;
+  /** Names that PREPARE gave in SQL: they are on the connection that the session keeps since. */
+  readonly ofSql = new Set<string>();
   private readonly named = new Map<string, ClientStatement>();
   private bytes = 0;
 
@@ -58,6 +62,7 @@ export class ClientStatements {
 
   clear(): void {
     this.unnamed = undefined;
+    this.ofSql.clear();
     this.named.clear();
     this.bytes = 0;
   }
@@ -70,6 +75,15 @@ export class ClientStatements {
   }
 }
 
+/** What a statement is prepared under. */
+export interface Preparation {
+  readonly settings: ReadonlyMap<string, string>;
+  /** How often definitions have changed. */
+  readonly epoch: number;
+  /** It may be prepared under other settings than these: then nobody else may use it. */
+  readonly isUncertain: boolean;
+}
+
 /** By text, as the reader's cache knows it. */
 const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
 
@@ -77,22 +91,26 @@ const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
  * The one statement for all clients that prepare this text with these types under these settings: constants are read by
  * DateStyle and its like when a statement is prepared, and names by search_path.
  */
-export function sharedStatement(
+export function engineStatement(
   classified: ClassifiedText,
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
-  settings: ReadonlyMap<string, string>,
+  { settings, epoch, isUncertain }: Preparation,
 ): EngineStatement {
+  if (isUncertain) return newEngineStatement({ text, parameterTypes });
   const known = shared.get(classified) ?? new Map<string, EngineStatement>();
   shared.set(classified, known);
-  const key = JSON.stringify([
-    parameterTypes,
-    [...settings].filter(([name]) => name !== 'application_name'),
-  ]);
+  const carried = [...settings].filter(([name]) => name !== 'application_name');
+  const key = JSON.stringify([epoch, parameterTypes, carried]);
   const found = known.get(key) ?? newEngineStatement({ text, parameterTypes });
   known.delete(key);
   known.set(key, found);
   if (known.size > mostVariants) known.delete(known.keys().next().value!);
   return found;
+}
+
+/** Whoever prepares that text again gets another one. */
+export function forgetShared(classified: ClassifiedText): void {
+  shared.delete(classified);
 }
 
 /** Of one text; a client may change its settings as often as it likes. */

@@ -5,15 +5,26 @@ import { HatiError } from '../errors.ts';
 import type { SessionUse } from '../policy/session-use.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts';
 import { query } from '../wire/frontend-messages.ts';
-import type { SessionState } from './session-state.ts';
+import { longestValue, type SessionState } from './session-state.ts';
 
 export interface EngineHoldParts {
   readonly pool: Pick<EnginePool, 'take' | 'give'>;
   readonly request: LinkRequest;
   readonly state: SessionState;
   readonly receiver: Receiver;
+  /** A transaction with definitions is over. */
+  readonly onDefined: () => void;
   /** A connection has come to the session; nothing was written to it yet. */
   readonly onAttached: (link: EngineLink) => void;
+}
+
+/** Another connection is tried where one breaks before the client's first message is on it. */
+const mostAttempts = 3;
+
+class NotRestored extends HatiError {
+  constructor(reason: string) {
+    super('session_not_restored', { params: { reason } });
+  }
 }
 
 /** Undoes whatever code inside a statement may have done to a session, but for statements that are prepared. */
@@ -68,13 +79,14 @@ export class EngineHold {
 
   /** The engine owes nothing and is idle; all its bytes have been passed on. */
   atRest(): void {
-    const { state } = this.parts;
-    if (this.link === undefined || this.change !== undefined) return;
-    const { link } = this;
+    const { state, onDefined } = this.parts;
+    const { current: link } = this;
+    if (state.transactionOver()) onDefined();
+    // Whoever keeps the connection keeps what is set on it.
+    if (link === undefined || this.change !== undefined || state.pinned.size > 0) return;
+    if (state.unread.length === 0) this.giveBack();
     // The session notices that its connection is gone.
-    if (state.unread.length > 0)
-      void this.changing(this.readSettings(link).catch(() => link.close()));
-    else if (state.pinned.size === 0) this.giveBack();
+    else void this.changing(this.readSettings(link)).catch(() => undefined);
   }
 
   private changing(work: Promise<void>): Promise<void> {
@@ -87,16 +99,14 @@ export class EngineHold {
   private take(): Promise<void> | undefined {
     const { pool, request } = this.parts;
     const taken = pool.take(request);
-    if (taken instanceof Promise) {
-      return this.changing(taken.then((link) => this.adopt(link)));
-    }
-    const adopting = this.adopt(taken);
+    if (taken instanceof Promise) return this.changing(taken.then((link) => this.adopt(link, 1)));
+    const adopting = this.adopt(taken, 1);
     return adopting && this.changing(adopting);
   }
 
-  /** Brings the connection into the state of this session. */
-  private adopt(link: EngineLink): Promise<void> | undefined {
-    const { state, request, receiver, pool } = this.parts;
+  /** Brings the connection into the state of this session. Until it is, the session hears nothing of it. */
+  private adopt(link: EngineLink, attempt: number): Promise<void> | undefined {
+    const { state, request, pool } = this.parts;
     if (request.isOver()) {
       pool.give(link);
       return undefined;
@@ -107,37 +117,54 @@ export class EngineHold {
       ...(isClean ? [] : [cleaning]),
       ...changes(isClean ? link.settings : new Map(), state.settings),
     ];
-    link.hold(request.holder, receiver);
     if (commands.length === 0) {
       this.attach(link);
       return undefined;
     }
-    return link.exchange(query(commands.join(';\n'))).then(({ error }) => {
-      if (error !== undefined) {
-        link.close();
-        throw new HatiError('session_not_restored', { params: { reason: reasonOf(error) } });
-      }
-      link.settings = state.settings;
-      if (!isClean) link.isTainted = false;
-      if (!request.isOver()) this.attach(link);
-      else pool.give(link);
+    return this.restore(link, commands, isClean).catch(async (error: unknown) => {
+      // It broke, and nothing of the client's was on it: another one may do.
+      if (attempt >= mostAttempts || error instanceof NotRestored) throw error;
+      await this.adopt(await pool.take(request), attempt + 1);
     });
   }
 
+  private async restore(
+    link: EngineLink,
+    commands: readonly string[],
+    isClean: boolean,
+  ): Promise<void> {
+    const { state, request, pool } = this.parts;
+    const { error } = await link.exchange(query(commands.join(';\n')));
+    if (error !== undefined) {
+      link.close();
+      throw new NotRestored(reasonOf(error));
+    }
+    link.settings = state.settings;
+    if (!isClean) link.isTainted = false;
+    if (request.isOver()) pool.give(link);
+    else this.attach(link);
+  }
+
   private attach(link: EngineLink): void {
+    const { request, receiver } = this.parts;
+    link.hold(request.holder, receiver);
     this.current = link;
     this.parts.onAttached(link);
   }
 
   private async readSettings(link: EngineLink): Promise<void> {
-    const { state, request } = this.parts;
+    const { state, request, receiver } = this.parts;
     const names = state.unread;
-    const { rows, error } = await link.exchange(query(readingOf(names)));
-    if (error !== undefined) {
-      link.close();
+    try {
+      const { rows, error } = await link.exchange(query(readingOf(names)));
+      if (error !== undefined) throw new Error(reasonOf(error));
+      state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
+    } catch {
+      // Nobody knows any more what the client has set.
+      link.destroy();
+      receiver.onGone();
       return;
     }
-    state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
     link.settings = state.settings;
     if (!request.isOver() && state.pinned.size === 0) this.giveBack();
   }
@@ -158,7 +185,7 @@ function readingOf(names: readonly string[]): string {
   const rows = names.map((name) => `(${quoteLiteral(name)}::pg_catalog.text)`);
   return `SELECT n.name, CASE
   WHEN s.source OPERATOR(pg_catalog.=) 'session' OR s.name IS NULL AND n.name OPERATOR(pg_catalog.~) '[.]'
-  THEN pg_catalog.current_setting(n.name, true) END
+  THEN pg_catalog."left"(pg_catalog.current_setting(n.name, true), ${longestValue + 1}) END
 FROM (VALUES ${rows.join(', ')}) AS n (name)
 LEFT JOIN pg_catalog.pg_settings AS s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) n.name`;
 }

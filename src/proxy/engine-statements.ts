@@ -1,12 +1,15 @@
-import type { EngineStatement } from '../engine/pool/engine-statement.ts';
+import { isEngineName, type EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
+import { HatiError } from '../errors.ts';
+import type { SessionUse } from '../policy/session-use.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { parseComplete } from '../wire/backend-messages.ts';
 import { closeStatement, parse, sync, type ParseMessage } from '../wire/frontend-messages.ts';
 import {
-  sharedStatement,
+  engineStatement,
   type ClientStatement,
   type ClientStatements,
+  type Preparation,
 } from './client-statements.ts';
 import { nothing } from './response-queue.ts';
 import type { Turns } from './turns.ts';
@@ -22,40 +25,55 @@ const closesNothing = closeStatement('hatidata: no statement has this name');
 export class EngineStatements {
   private readonly turns: Turns;
   private readonly client: ClientStatements;
+  private readonly preparation: (link: EngineLink) => Preparation;
   /** Prepared since the last Sync: good until the next one, whatever becomes of it. */
   private readonly sentInBatch = new Set<EngineStatement>();
-  /** Names under which the engine has a statement of the client's, for SQL that runs it by name. */
+  /** Names that the engine knows for the length of this batch. */
   private readonly exported = new Set<string>();
 
-  constructor(turns: Turns, client: ClientStatements) {
+  /** @param preparation what a statement is prepared under just now */
+  constructor(
+    turns: Turns,
+    client: ClientStatements,
+    preparation: (link: EngineLink) => Preparation,
+  ) {
     this.turns = turns;
     this.client = client;
+    this.preparation = preparation;
   }
 
-  endOfBatch(): void {
+  /** Before the Sync that ends it. */
+  endOfBatch(link: EngineLink | undefined): void {
     this.sentInBatch.clear();
+    if (link !== undefined) for (const name of this.exported) this.withdraw(link, name);
+    this.exported.clear();
   }
 
   /** The client's Parse, with a name. Throws when it may not have that name. */
   parse(
     link: EngineLink,
     message: ParseMessage,
-    { classified, settings, isFailed }: ParseContext,
+    { classified, isFailed }: ParseContext,
     settle: (done: boolean) => void,
   ): void {
-    const engine = sharedStatement(classified, message, settings);
-    const undo = this.client.add(message.name, { classified, engine });
+    const preparation = this.preparation(link);
+    const engine = engineStatement(classified, message, preparation);
+    const undo = this.client.add(message.name, {
+      classified,
+      engine,
+      settings: preparation.isUncertain ? undefined : preparation.settings,
+    });
     const settled = (done: boolean): void => {
       if (!done) undo();
       settle(done);
     };
     const state = link.statements.state(engine, this.sentInBatch);
-    // In a failed transaction PostgreSQL refuses the Parse, and so it must get one.
+    // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
     if (state === 'present' && !isFailed) {
       this.turns.forward(closesNothing, { of: 'close', shows: parseComplete, settle: settled });
       return;
     }
-    if (state === 'unsure') this.hide(closeStatement(engine.name));
+    if (state !== 'absent') this.hide(closeStatement(engine.name));
     this.makeRoom(link, engine);
     this.turns.forward(engine.parse, {
       of: 'parse',
@@ -67,8 +85,18 @@ export class EngineStatements {
   }
 
   /** Something is about to use it. */
-  ensure(link: EngineLink, { engine }: ClientStatement): void {
-    const state = link.statements.state(engine, this.sentInBatch);
+  ensure(link: EngineLink, statement: ClientStatement): void {
+    // It is another one where it would be prepared under other settings now.
+    const { settings, isUncertain } = this.preparation(link);
+    let state = link.statements.state(statement.engine, this.sentInBatch);
+    const isForeign = statement.settings !== undefined && !areSame(statement.settings, settings);
+    if (state !== 'present' && statement.settings !== undefined && (isForeign || isUncertain)) {
+      const own: Preparation = { settings, epoch: 0, isUncertain: true };
+      statement.engine = engineStatement(statement.classified, statement.engine, own);
+      statement.settings = undefined;
+      state = 'absent';
+    }
+    const { engine } = statement;
     if (state === 'present') return;
     if (state === 'unsure') this.hide(closeStatement(engine.name));
     this.makeRoom(link, engine);
@@ -124,7 +152,7 @@ export class EngineStatements {
   close(name: string, settle: (done: boolean) => void): void {
     const undo = this.client.remove(name);
     // The connection keeps it for whoever prepares the same.
-    this.turns.forward(this.exported.delete(name) ? closeStatement(name) : closesNothing, {
+    this.turns.forward(closesNothing, {
       of: 'close',
       settle: (done) => {
         if (!done) undo();
@@ -133,45 +161,82 @@ export class EngineStatements {
     });
   }
 
-  /**
-   * SQL is about to name statements that were prepared by the protocol (EXECUTE, DEALLOCATE): the engine must know those by
-   * the client's names.
-   * @param isBatch whether it comes in an extended batch, which ends with the client's own Sync.
-   */
-  exportNamed({ statements }: ClassifiedText, isBatch: boolean): void {
-    const named = (names: readonly string[]): readonly string[] =>
-      names.filter((name) => this.client.get(name) !== undefined);
-    const executed = named(statements.flatMap((statement) => statement.executed));
-    const deallocated = named(statements.flatMap((statement) => statement.deallocated));
-    const missing = [...new Set([...executed, ...deallocated])].filter(
-      (name) => !this.exported.has(name),
+  /** @returns what is wrong with the names of prepared statements that SQL runs, ends or makes. */
+  fault({ executed, deallocated, prepared }: SessionUse): HatiError | undefined {
+    // Names of ours are nobody else's; and what the session did not prepare, another one may have.
+    const unknown = [...executed, ...deallocated].find(
+      (name) => this.client.get(name) === undefined && !this.client.ofSql.has(name),
     );
-    for (const name of missing) {
+    if (unknown !== undefined && !prepared.includes(unknown))
+      return new HatiError('prepared_statement_unknown', { params: { name: unknown } });
+    const taken = prepared.find(
+      (name) => isEngineName(name) || this.client.get(name) !== undefined,
+    );
+    return taken === undefined
+      ? undefined
+      : new HatiError('prepared_statement_exists', { params: { name: taken } });
+  }
+
+  /**
+   * SQL is about to name statements that were prepared by the protocol (EXECUTE, DEALLOCATE): for that long the engine must
+   * know them by the client's names.
+   * @param isBatch whether it comes in an extended batch, which ends with the client's own Sync.
+   * @returns to be called behind it, where it is no batch.
+   */
+  exportNamed(
+    link: EngineLink,
+    { executed, deallocated }: SessionUse,
+    isBatch: boolean,
+  ): () => void {
+    const names = [...new Set([...executed, ...deallocated])].filter(
+      (name) => this.client.get(name) !== undefined && !this.exported.has(name),
+    );
+    for (const name of names) {
       const { text, parameterTypes } = this.client.get(name)!.engine;
+      this.hide(closeStatement(name));
       this.turns.forward(parse({ name, text, parameterTypes }), {
         of: 'parse',
         shows: nothing,
         isApart: !isBatch,
       });
-      this.exported.add(name);
+      if (isBatch) this.exported.add(name);
     }
-    if (!isBatch && missing.length > 0) this.turns.forward(sync, { of: 'sync', shows: nothing });
-    for (const name of deallocated) {
+    if (isBatch || names.length === 0) return () => undefined;
+    this.hideSync();
+    return () => {
+      for (const name of names) this.withdraw(link, name);
+      this.hideSync();
+    };
+  }
+
+  /** Statements that DEALLOCATE has ended. */
+  deallocated(names: readonly string[]): void {
+    for (const name of names) {
       this.client.remove(name);
-      this.exported.delete(name);
+      this.client.ofSql.delete(name);
     }
   }
 
   /** Nothing stays prepared: DISCARD ALL, DEALLOCATE ALL. */
   ended(link: EngineLink): void {
     this.client.clear();
-    this.exported.clear();
     link.statements.clear();
   }
 
   private forgetUnnamed(link: EngineLink, unnamed: object): void {
     if (this.client.unnamed === unnamed) this.client.unnamed = undefined;
     link.statements.unnamed = undefined;
+  }
+
+  private withdraw(link: EngineLink, name: string): void {
+    this.turns.forward(closeStatement(name), {
+      of: 'close',
+      shows: nothing,
+      settle: (done) => {
+        // It would be somebody else's to run.
+        if (!done) link.isRetired = true;
+      },
+    });
   }
 
   private makeRoom(link: EngineLink, engine: EngineStatement): void {
@@ -190,11 +255,19 @@ export class EngineStatements {
   private hide(close: Buffer): void {
     this.turns.forward(close, { of: 'close', shows: nothing });
   }
+
+  private hideSync(): void {
+    this.turns.forward(sync, { of: 'sync', shows: nothing });
+  }
+}
+
+function areSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  if (one === other) return true;
+  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);
 }
 
 export interface ParseContext {
   readonly classified: ClassifiedText;
-  readonly settings: ReadonlyMap<string, string>;
   /** The transaction has failed. */
   readonly isFailed: boolean;
 }

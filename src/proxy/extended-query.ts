@@ -1,6 +1,6 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
-import type { SessionUse } from '../policy/session-use.ts';
+import { combined, type SessionUse } from '../policy/session-use.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import {
   decodeBindNames,
@@ -18,7 +18,7 @@ import type { EngineStatements } from './engine-statements.ts';
 import type { OwnObjects } from './own-objects.ts';
 import type { Decision } from './pipeline.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
-import type { SessionState } from './session-state.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { Turns } from './turns.ts';
 
 export interface ExtendedQueryParts {
@@ -28,7 +28,7 @@ export interface ExtendedQueryParts {
   readonly client: ClientStatements;
   readonly prepared: EngineStatements;
   readonly hold: EngineHold;
-  readonly state: SessionState;
+  readonly owed: ResponseQueue;
   readonly status: () => TransactionStatus;
   readonly judge: (
     statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
@@ -43,8 +43,10 @@ export interface ExtendedQueryParts {
  */
 export class ExtendedQuery {
   private readonly parts: ExtendedQueryParts;
-  /** A statement of this batch may end all that are prepared. */
-  private mayEndPrepared = false;
+  /** Portals of statements that end what is prepared or set, by name. */
+  private readonly ending = new Map<string, SessionUse>();
+  /** One of those was run in this batch. */
+  private hasEnded = false;
 
   constructor(parts: ExtendedQueryParts) {
     this.parts = parts;
@@ -115,8 +117,17 @@ export class ExtendedQuery {
     if (own.has({ kind: 'portal', name: message.portal }))
       return turns.answer(() => own.execute(message));
     return turns.withEngine(
-      () => {
-        turns.forward(raw, 'execute');
+      (link) => {
+        const use = this.ending.get(message.portal);
+        if (use === undefined) turns.forward(raw, 'execute');
+        else {
+          this.hasEnded = true;
+          const settle = (done: boolean): void => {
+            if (done) this.done(link, use, true);
+            else link.statements.doubt();
+          };
+          turns.forward(raw, { of: 'execute', settle });
+        }
         return undefined;
       },
       (response) => turns.fail(response),
@@ -124,7 +135,7 @@ export class ExtendedQuery {
   }
 
   close(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, turns, judged, prepared } = this.parts;
+    const { own, turns, judged, prepared, client } = this.parts;
     const object = decodeObjectName(body, 'Close');
     if (turns.isSkipping) return undefined;
     // Closing is allowed in a failed transaction, too.
@@ -135,7 +146,7 @@ export class ExtendedQuery {
         else if (object.name === '') {
           prepared.endUnnamed(link);
           turns.forward(raw, { of: 'close', settle: judged.closed('') });
-        } else if (this.isOfSql(object.name)) {
+        } else if (client.ofSql.has(object.name)) {
           turns.forward(closeStatement(object.name), {
             of: 'close',
             settle: judged.closed(object.name),
@@ -148,12 +159,41 @@ export class ExtendedQuery {
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
-    const { prepared, turns, hold } = this.parts;
-    prepared.endOfBatch();
-    const { link } = hold;
-    if (!this.mayEndPrepared || link === undefined) return turns.sync(raw, 'sync');
-    this.mayEndPrepared = false;
-    return turns.sync(raw, { of: 'sync', settle: () => link.statements.doubt() });
+    const { prepared, turns, hold, owed } = this.parts;
+    const { hasEnded } = this;
+    this.hasEnded = false;
+    this.ending.clear();
+    prepared.endOfBatch(hold.link);
+    turns.sync(raw, 'sync');
+    // What comes behind must not be taken for something that this batch has ended.
+    return hasEnded ? owed.drained() : undefined;
+  }
+
+  /** Also by what it runs by name. */
+  wholeUse(use: SessionUse): SessionUse {
+    const { client, useOf } = this.parts;
+    if (use.executed.length === 0) return use;
+    const named = use.executed.flatMap((name) => client.get(name)?.classified ?? []);
+    return combined([use, ...named.map(useOf)]);
+  }
+
+  /** It is about to run. */
+  running(use: SessionUse): void {
+    const { hold, client } = this.parts;
+    hold.running(use);
+    for (const name of use.prepared) client.ofSql.add(name);
+  }
+
+  /** It has run. @param isAlone nothing came behind it in the same text. */
+  done(link: EngineLink, use: SessionUse, isAlone: boolean): void {
+    const { prepared, hold, client, status } = this.parts;
+    if (use.endsPrepared) {
+      prepared.ended(link);
+      if (!isAlone) for (const name of use.prepared) client.ofSql.add(name);
+    }
+    prepared.deallocated(use.deallocated);
+    // In a transaction block it may still be taken back.
+    if (isAlone && status() === 'idle') hold.done(use);
   }
 
   private forwardParse(
@@ -162,7 +202,7 @@ export class ExtendedQuery {
     message: DecodedParse,
     { classified, text: rewritten }: Extract<Decision, { action: 'forward' }>,
   ): undefined {
-    const { own, judged, prepared, state, status } = this.parts;
+    const { own, judged, prepared, status } = this.parts;
     const { name, parameterTypes } = message;
     const refusal = own.isEmpty ? undefined : attempt(() => own.yieldStatement(name));
     if (refusal !== undefined) return this.refuseParse(name, refusal);
@@ -175,7 +215,7 @@ export class ExtendedQuery {
       prepared.parseUnnamed(link, { raw: sent, classified }, note());
       return undefined;
     }
-    const context = { classified, settings: state.settings, isFailed: status() === 'failed' };
+    const context = { classified, isFailed: status() === 'failed' };
     const taken = attempt(() =>
       prepared.parse(link, { name, text, parameterTypes }, context, note()),
     );
@@ -199,16 +239,16 @@ export class ExtendedQuery {
   }
 
   private forwardBind(link: EngineLink, raw: Buffer, body: Buffer, names: BindNames): undefined {
-    const { turns, client, prepared, hold, own, useOf } = this.parts;
+    const { turns, client, prepared, own, useOf } = this.parts;
     const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
+    this.ending.delete(names.portal);
     if (statement !== undefined) {
-      const use = useOf(statement.classified);
-      hold.running(use);
-      if (use.namesPrepared) prepared.exportNamed(statement.classified, true);
-      if (use.endsPrepared) {
-        own.clear();
-        this.mayEndPrepared = true;
-      }
+      const use = this.wholeUse(useOf(statement.classified));
+      this.running(use);
+      if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
+      if (use.endsPrepared) own.clear();
+      if (use.endsPrepared || use.resetsSettings || use.deallocated.length > 0)
+        this.ending.set(names.portal, use);
     }
     this.withStatement(link, names.statement, (name) =>
       turns.forward(name === undefined ? raw : bindTo(name, body, names), 'bind'),
@@ -232,14 +272,8 @@ export class ExtendedQuery {
     if (statement !== undefined) {
       prepared.ensure(link, statement);
       then(statement.engine.name);
-    } else if (this.isOfSql(name)) then(undefined);
+    } else if (client.ofSql.has(name)) then(undefined);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));
-  }
-
-  /** It may have been made by PREPARE, which keeps its connection for this session. */
-  private isOfSql(name: string): boolean {
-    const { client, state } = this.parts;
-    return client.get(name) === undefined && state.pinned.has('preparedStatement');
   }
 
   /** PostgreSQL lets go of the unnamed statement before it reads the text that was to replace it. */

@@ -6,7 +6,7 @@ import type { EnginePool } from '../engine/pool/pool.ts';
 import type { PoolMode } from '../config.ts';
 import { HatiError } from '../errors.ts';
 import { mayChange } from '../policy/authority.ts';
-import type { Pin } from '../policy/session-use.ts';
+import { pinsOfStart, type Pin } from '../policy/session-use.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
   authenticationOk,
@@ -205,7 +205,10 @@ export class Listener {
       early: startup.reader.rest,
       pool,
       partition,
-      state: new SessionState(wanted.settings, parts.pooling === 'session' ? [ownConnection] : []),
+      state: new SessionState(wanted.settings, [
+        ...(parts.pooling === 'session' ? [ownConnection] : []),
+        ...pinsOfStart(startup.settings),
+      ]),
       reported,
       refusesPins: parts.pooling === 'transaction',
       terminate: (processId) => parts.terminate(role, processId),

@@ -67,8 +67,10 @@ export interface PipelineParts {
   readonly freshenCatalogue: () => Promise<void>;
   /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */
   readonly steps: readonly Step[];
-  /** Called when a statement is on its way that defines something. */
+  /** Called when a statement is on its way that defines something, and when its transaction is over. */
   readonly onDefinition: () => void;
+  /** Counts those calls. */
+  readonly definitionEpoch: () => number;
 }
 
 /** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */

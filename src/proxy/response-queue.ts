@@ -152,8 +152,11 @@ export class ResponseQueue {
     this.inCopyIn = true;
     // Syncs that were sent before the client could know of the copy are read, and ignored, in copy-in mode.
     const [head, ...rest] = this.entries;
-    if (head !== undefined)
-      this.entries = [head, ...rest.filter((entry) => kindOf(entry) !== 'sync')];
+    if (head === undefined) return;
+    const left = rest.filter((entry) => kindOf(entry) !== 'sync');
+    // The batch goes on until another one comes.
+    if (left.length < rest.length && !isQuery(head)) this.unsynced = true;
+    this.entries = [head, ...left];
   }
 
   private shift(): void {

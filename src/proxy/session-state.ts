@@ -11,6 +11,9 @@ export class SessionState {
   private readonly held: ReadonlyMap<PinReason, string>;
   private readonly pins: Map<PinReason, string>;
   private readonly touched = new Set<string>();
+  /** SET LOCAL: until the transaction is over. */
+  private hasLocal = false;
+  private defines = false;
 
   /** @param pins that last as long as the session. */
   constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[]) {
@@ -30,8 +33,23 @@ export class SessionState {
     return [...this.touched];
   }
 
+  /** `settings` may not be what is in force. */
+  get isUncertain(): boolean {
+    return this.hasLocal || this.touched.size > 0;
+  }
+
+  /** No transaction is open any more. @returns whether definitions may have changed in it. */
+  transactionOver(): boolean {
+    const { defines } = this;
+    this.hasLocal = false;
+    this.defines = false;
+    return defines;
+  }
+
   /** A text is on its way to the engine. */
-  running({ pins, settings, resetsSettings }: SessionUse): void {
+  running({ pins, settings, resetsSettings, hasLocalSettings, defines }: SessionUse): void {
+    this.hasLocal ||= hasLocalSettings;
+    this.defines ||= defines;
     for (const { reason, detail } of pins) this.pins.set(reason, detail);
     for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);
     if (resetsSettings) for (const name of this.settings.keys()) this.touched.add(name);
@@ -54,7 +72,9 @@ export class SessionState {
     for (const name of names) {
       const value = values.get(name) ?? null;
       if (value === null) settings.delete(name);
-      else settings.set(name, value);
+      else if (value.length <= longestValue) settings.set(name, value);
+      // Too long to be carried along.
+      else this.pins.set('setting', name);
       this.touched.delete(name);
     }
     this.settings = settings;
@@ -68,5 +88,10 @@ export class SessionState {
   }
 }
 
-/** They are commands in the form of settings: nothing remembers a value. */
-const unreadable: ReadonlySet<string> = new Set(['seed']);
+/** Characters of a setting's value that goes with the session. */
+export const longestValue = 16_384;
+
+/** They end with the transaction, although PostgreSQL lists them as the session's; `seed` is a command in this form. */
+const unreadable: ReadonlySet<string> = new Set([
+  ...['transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'seed'],
+]);

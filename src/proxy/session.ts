@@ -8,7 +8,7 @@ import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse, notice, parameterStatus } from '../wire/backend-messages.ts';
 import { BackendScanner } from '../wire/backend-scanner.ts';
-import { isFatal } from '../wire/error-fields.ts';
+import { errorField, isFatal } from '../wire/error-fields.ts';
 import { FrontendFramer } from '../wire/framing.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
 import { BatchDeadline } from './batch-deadline.ts';
@@ -116,6 +116,7 @@ export class Session implements LiveSession {
         onData: (chunk) => this.onEngineData(chunk),
         onGone: () => this.engineGone(),
       },
+      onDefined: () => parts.pipeline.onDefinition(),
       onAttached: (link) => this.onAttached(link),
     });
     this.messages = new ClientMessages({
@@ -340,6 +341,8 @@ export class Session implements LiveSession {
           this.engineSaidFatal = true;
           return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
+        // The engine has it no more as we think that it has it.
+        if (isStale(body)) this.hold.current?.statements.doubt();
         return this.owed.onError();
       case Backend.ParameterStatus:
         this.checkParameter(body);
@@ -359,7 +362,9 @@ export class Session implements LiveSession {
     const path = reportedPath(body);
     if (path !== undefined) searched.addReported(path);
     const unsafe = unsafeParameter(body, this.isClamped);
-    if (unsafe !== undefined) setImmediate(() => void this.end(unsafe));
+    if (unsafe === undefined) return;
+    if (this.hold.current !== undefined) this.hold.current.isRetired = true;
+    setImmediate(() => void this.end(unsafe));
   }
 
   private batchExpired(): void {
@@ -469,6 +474,14 @@ export class Session implements LiveSession {
     this.client.resume();
     destroyUnlessClosed(this.client, lingerMs);
   }
+}
+
+/** `cached plan must not change result type`, and a prepared statement that is not there. */
+function isStale(error: Buffer): boolean {
+  const state = errorField(error, 'C');
+  return (
+    state === '26000' || (state === '0A000' && errorField(error, 'R') === 'RevalidateCachedQuery')
+  );
 }
 
 function uncork(socket: Socket): void {

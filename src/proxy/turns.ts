@@ -118,15 +118,13 @@ export class Turns {
   }
 
   /** Without a connection there is nobody but us to answer it. */
-  sync(raw: Buffer, expected: Exclude<Expected, Refusal>): Promise<void> | undefined {
+  sync(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
     const { hold, outlets } = this.parts;
-    if (hold.link !== undefined) {
-      this.forward(raw, expected);
-      return undefined;
-    }
+    // What was answered without a connection ends without one, though there may be one again.
+    const isOurs = this.discarding || hold.link === undefined;
     this.discarding = false;
-    outlets.toClient(readyForQuery('idle'));
-    return undefined;
+    if (isOurs) outlets.toClient(readyForQuery('idle'));
+    else this.forward(raw, expected);
   }
 
   /**

@@ -30,3 +30,8 @@ export function newEngineStatement({ text, parameterTypes }: StatementSource): E
   const message = parse({ name, text, parameterTypes });
   return { name, parse: message, parameterTypes, text, bytes: message.length * 3 + 1_000 };
 }
+
+/** Names that only we may give. */
+export function isEngineName(name: string): boolean {
+  return name.startsWith(prefix);
+}

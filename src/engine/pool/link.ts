@@ -45,6 +45,8 @@ export class EngineLink {
   isTainted = false;
   /** Nobody else may get it. */
   isRetired = false;
+  /** The parameters that the pool has found in order. */
+  checked: ReadonlyMap<string, string> | undefined;
   /** As the engine last reported them; replaced, never changed. */
   parameters: ReadonlyMap<string, string>;
   private receiver: Receiver;
@@ -83,6 +85,7 @@ export class EngineLink {
     return this.cancels.size > 0;
   }
 
+  /** From now on what comes is for this one. */
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
     this.receiver = receiver;
@@ -123,35 +126,35 @@ export class EngineLink {
     if (this.isUsable) await this.exchange(sync);
   }
 
-  /** Sends messages that end in exactly one ReadyForQuery; whoever holds the link sees nothing of it. Rejects when it breaks. */
+  /**
+   * Sends messages that end in exactly one ReadyForQuery; only while nobody's answers are awaited. Rejects when it does not come to
+   * that, and then the connection is over: an answer that comes late must reach nobody.
+   */
   exchange(messages: Buffer): Promise<Exchanged> {
     const before = this.receiver;
+    // A Query ends it.
+    this.statements.unnamed = undefined;
     return new Promise<Exchanged>((resolve, reject) => {
       const collector = new Collector((body) => this.noteParameter(body));
-      const finish = (settle: () => void): void => {
+      const fail = (reason: string): void => {
         clearTimeout(timer);
-        this.receiver = before;
-        settle();
+        this.destroy();
+        reject(new HatiError('engine_unreachable', { params: { reason } }));
       };
-      const fail = (reason: string): void =>
-        finish(() => {
-          this.isRetired = true;
-          reject(new HatiError('engine_unreachable', { params: { reason } }));
-        });
       const timer = setTimeout(() => fail('it does not answer'), exchangeMs);
       this.receiver = {
         onData: (chunk) => {
           try {
             const result = collector.push(chunk);
-            if (result !== undefined) finish(() => resolve(result));
+            if (result === undefined) return;
+            clearTimeout(timer);
+            this.receiver = before;
+            resolve(result);
           } catch (error) {
             fail(error instanceof Error ? error.message : 'it sent nonsense');
           }
         },
-        onGone: () => {
-          fail('the connection was lost');
-          before.onGone();
-        },
+        onGone: () => fail('the connection was lost'),
       };
       if (this.isOver) fail('the connection was lost');
       else this.upstream.socket.write(messages);
@@ -162,6 +165,13 @@ export class EngineLink {
   close(): void {
     this.isRetired = true;
     this.upstream.close();
+  }
+
+  /** At once; whatever still comes is nobody's. */
+  destroy(): void {
+    this.isRetired = true;
+    this.receiver = nobody;
+    this.upstream.socket.destroy();
   }
 
   private gone(): void {
@@ -185,6 +195,8 @@ export class EngineLink {
     }
   }
 }
+
+const nobody: Receiver = { onData: () => undefined, onGone: () => undefined };
 
 /** What an engine may say to an idle connection. */
 const harmless: ReadonlySet<number> = new Set([

@@ -63,6 +63,7 @@ interface Waiter extends Waiting {
 const mostPartitionsRemembered = 1_000;
 const noticeAfterMs = 5_000;
 const sweepMs = 5_000;
+const stopMs = 5_000;
 
 export class EnginePool {
   private readonly options: PoolOptions;
@@ -120,15 +121,15 @@ export class EnginePool {
   /** The link is between two transactions, and whoever had it does not touch it any more. */
   give(link: EngineLink): void {
     link.letGo();
-    const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
-    if (isOld || this.isStopped || !link.isUsable) link.close();
-    if (link.mustSettleCancels) {
-      // A cancel that is on its way would hit whoever is next.
-      link.settleCancels().then(
-        () => this.offer(link),
-        () => link.close(),
-      );
-    } else this.offer(link);
+    if (!link.mustSettleCancels) {
+      this.offer(link);
+      return;
+    }
+    // A cancel that is on its way would hit whoever is next.
+    link.settleCancels().then(
+      () => this.offer(link),
+      () => this.offer(link),
+    );
   }
 
   /** Nobody may use these any more. */
@@ -148,15 +149,18 @@ export class EnginePool {
           else socket.once('close', () => resolve());
         }),
     );
-    for (const link of this.idle) link.close();
+    for (const link of [...this.idle]) link.close();
+    // Who holds one has ended by now; what is left does not listen.
+    const left = setTimeout(() => this.links.forEach((link) => link.destroy()), stopMs);
     await Promise.all(closed);
+    clearTimeout(left);
   }
 
   private takeIdle({ partition, holder }: LinkRequest): EngineLink | undefined {
     let found = -1;
     for (let at = this.idle.length - 1; at >= 0; at -= 1) {
       const link = this.idle[at]!;
-      if (link.partition !== partition.key || !link.isUsable) continue;
+      if (link.partition !== partition.key || !link.isUsable || !this.isSafe(link)) continue;
       // Whoever had it before need not have it prepared.
       if (link.lastHolder === holder) {
         found = at;
@@ -246,8 +250,22 @@ export class EnginePool {
   }
 
   private offer(link: EngineLink): void {
-    if (this.links.has(link) && link.isUsable) this.idle.push(link);
+    const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
+    if (isOld || this.isStopped || !link.isUsable || !this.isSafe(link)) link.close();
+    else if (this.links.has(link)) this.idle.push(link);
     this.serve();
+  }
+
+  /** Whether it still has the settings without which nobody may use it; looked at where one has changed. */
+  private isSafe(link: EngineLink): boolean {
+    if (link.checked === link.parameters) return true;
+    try {
+      this.options.check(link.parameters);
+    } catch {
+      return false;
+    }
+    link.checked = link.parameters;
+    return true;
   }
 
   /** Gives away what there is to whoever waits. */
