@@ -114,7 +114,7 @@ export class ClientMessages {
         return undefined;
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        owed.copyInEnded();
+        owed.copyEnded();
         if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.FunctionCall:

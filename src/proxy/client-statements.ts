@@ -99,8 +99,7 @@ export function engineStatement(
   if (isUncertain) return newEngineStatement({ text, parameterTypes });
   const known = shared.get(classified) ?? new Map<string, EngineStatement>();
   shared.set(classified, known);
-  const carried = [...settings].filter(([name]) => name !== 'application_name');
-  const key = JSON.stringify([epoch, parameterTypes, carried]);
+  const key = `${epoch} ${parameterTypes.join()} ${keyOf(settings)}`;
   const found = known.get(key) ?? newEngineStatement({ text, parameterTypes });
   known.delete(key);
   known.set(key, found);
@@ -108,9 +107,16 @@ export function engineStatement(
   return found;
 }
 
-/** Whoever prepares that text again gets another one. */
-export function forgetShared(classified: ClassifiedText): void {
-  shared.delete(classified);
+/** Settings are replaced and never changed, so each need be spelt out once. */
+const keys = new WeakMap<ReadonlyMap<string, string>, string>();
+
+function keyOf(settings: ReadonlyMap<string, string>): string {
+  let key = keys.get(settings);
+  if (key === undefined) {
+    key = JSON.stringify([...settings].filter(([name]) => name !== 'application_name'));
+    keys.set(settings, key);
+  }
+  return key;
 }
 
 /** Of one text; a client may change its settings as often as it likes. */

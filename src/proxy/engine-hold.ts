@@ -27,9 +27,8 @@ class NotRestored extends HatiError {
   }
 }
 
-/** Undoes whatever code inside a statement may have done to a session, but for statements that are prepared. */
-const cleaning =
-  'CLOSE ALL; UNLISTEN *; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES; SELECT pg_catalog.pg_advisory_unlock_all()';
+/** Undoes whatever code inside a statement may have done to a session; by itself, as PostgreSQL wants it. */
+const cleaning = query('DISCARD ALL');
 
 /**
  * The engine's side of a session: none, or a connection of the pool.
@@ -113,34 +112,37 @@ export class EngineHold {
     }
     state.restart();
     const isClean = !link.isTainted || link.lastHolder === request.holder;
-    const commands = [
-      ...(isClean ? [] : [cleaning]),
-      ...changes(isClean ? link.settings : new Map(), state.settings),
-    ];
-    if (commands.length === 0) {
+    if (isClean && changes(link.settings, state.settings).length === 0) {
       this.attach(link);
       return undefined;
     }
-    return this.restore(link, commands, isClean).catch(async (error: unknown) => {
+    return this.restore(link, isClean).catch(async (error: unknown) => {
       // It broke, and nothing of the client's was on it: another one may do.
       if (attempt >= mostAttempts || error instanceof NotRestored) throw error;
       await this.adopt(await pool.take(request), attempt + 1);
     });
   }
 
-  private async restore(
-    link: EngineLink,
-    commands: readonly string[],
-    isClean: boolean,
-  ): Promise<void> {
+  private async restore(link: EngineLink, isClean: boolean): Promise<void> {
     const { state, request, pool } = this.parts;
-    const { error } = await link.exchange(query(commands.join(';\n')));
-    if (error !== undefined) {
-      link.close();
-      throw new NotRestored(reasonOf(error));
+    if (!isClean) {
+      const { error } = await link.exchange(cleaning);
+      if (error !== undefined) {
+        link.close();
+        throw new NotRestored(reasonOf(error));
+      }
+      link.cleaned();
     }
-    link.settings = state.settings;
-    if (!isClean) link.isTainted = false;
+    const { settings } = state;
+    const commands = changes(link.settings, settings);
+    if (commands.length > 0) {
+      const { error } = await link.exchange(query(commands.join(';\n')));
+      if (error !== undefined) {
+        link.close();
+        throw new NotRestored(reasonOf(error));
+      }
+      link.settings = settings;
+    }
     if (request.isOver()) pool.give(link);
     else this.attach(link);
   }

@@ -10,6 +10,7 @@ import {
   type ClientStatement,
   type ClientStatements,
   type Preparation,
+  type Undo,
 } from './client-statements.ts';
 import { nothing } from './response-queue.ts';
 import type { Turns } from './turns.ts';
@@ -115,12 +116,18 @@ export class EngineStatements {
   ): void {
     // A copy: the chunk that it came in is much larger.
     const unnamed = { classified, parse: Buffer.from(raw) };
+    const before = this.client.unnamed;
     this.client.unnamed = unnamed;
     link.statements.unnamed = unnamed;
     this.turns.forward(raw, {
       of: 'parse',
-      settle: (done) => {
-        if (!done) this.forgetUnnamed(link, unnamed);
+      settle: (done, isDiscarded) => {
+        if (!done) {
+          // One that fails takes the one before with it; one that is never looked at does not.
+          if (this.client.unnamed === unnamed)
+            this.client.unnamed = isDiscarded ? before : undefined;
+          link.statements.unnamed = undefined;
+        }
         settle(done);
       },
     });
@@ -142,10 +149,14 @@ export class EngineStatements {
     return true;
   }
 
-  /** A Query, or Close of the unnamed statement: PostgreSQL lets go of it. */
-  endUnnamed(link: EngineLink): void {
+  /** A Query, or Close of the unnamed statement: PostgreSQL lets go of it. @returns what undoes that. */
+  endUnnamed(link: EngineLink): Undo {
+    const before = this.client.unnamed;
     this.client.unnamed = undefined;
     link.statements.unnamed = undefined;
+    return () => {
+      this.client.unnamed ??= before;
+    };
   }
 
   /** The client's Close. */
@@ -221,11 +232,6 @@ export class EngineStatements {
   ended(link: EngineLink): void {
     this.client.clear();
     link.statements.clear();
-  }
-
-  private forgetUnnamed(link: EngineLink, unnamed: object): void {
-    if (this.client.unnamed === unnamed) this.client.unnamed = undefined;
-    link.statements.unnamed = undefined;
   }
 
   private withdraw(link: EngineLink, name: string): void {

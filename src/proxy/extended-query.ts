@@ -144,8 +144,15 @@ export class ExtendedQuery {
       (link) => {
         if (object.kind === 'portal') turns.forward(raw, 'close');
         else if (object.name === '') {
-          prepared.endUnnamed(link);
-          turns.forward(raw, { of: 'close', settle: judged.closed('') });
+          const undo = prepared.endUnnamed(link);
+          const settle = judged.closed('');
+          turns.forward(raw, {
+            of: 'close',
+            settle: (done) => {
+              if (!done) undo();
+              settle(done);
+            },
+          });
         } else if (client.ofSql.has(object.name)) {
           turns.forward(closeStatement(object.name), {
             of: 'close',
@@ -159,10 +166,12 @@ export class ExtendedQuery {
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
-    const { prepared, turns, hold, owed } = this.parts;
+    const { prepared, turns, hold, owed, own } = this.parts;
     const { hasEnded } = this;
     this.hasEnded = false;
     this.ending.clear();
+    // Nothing was sent to the engine, so nobody else says that the batch's transaction is over.
+    if (hold.link === undefined) own.endOfTransaction();
     prepared.endOfBatch(hold.link);
     turns.sync(raw, 'sync');
     // What comes behind must not be taken for something that this batch has ended.

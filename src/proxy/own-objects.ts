@@ -124,6 +124,10 @@ export class OwnObjects {
       });
     }
     const names = Buffer.byteLength(bind.portal) + Buffer.byteLength(bind.statement) + 2;
+    if (this.portals.size >= mostStatements) {
+      const message = `a transaction can have at most ${mostStatements} portals of HatiData`;
+      throw new HatiError('argument_invalid', { params: { message } });
+    }
     this.portals.set(bind.portal, {
       statement,
       values: { bind, tail: body.subarray(names), parameterTypes: statement.parameterTypes },

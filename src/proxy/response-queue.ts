@@ -15,12 +15,21 @@ export type Expected =
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
-type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
+type Kind =
+  | 'parse'
+  | 'bind'
+  | 'describe'
+  | 'execute'
+  | 'close'
+  | 'sync'
+  | 'query'
+  /** CopyDone or CopyFail, which nobody answers: where a copy, if one begins, has its end. */
+  | 'copyEnd';
 
 export interface Noted {
   readonly of: Kind;
-  /** Called once, with whether the engine did it. */
-  readonly settle?: (done: boolean) => void;
+  /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
+  readonly settle?: (done: boolean, isDiscarded: boolean) => void;
   /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close and sync. */
   readonly shows?: Buffer;
   /** A message of our own with a Sync of its own: its error is not the client's either. */
@@ -77,7 +86,7 @@ export class ResponseQueue {
       if (this.inCopyIn) return;
       this.skipping = false;
     } else if (this.skipping) {
-      settle(expected, false);
+      settle(expected, false, true);
       return;
     }
     this.unsynced = kind !== 'sync' && kind !== 'query';
@@ -85,8 +94,10 @@ export class ResponseQueue {
   }
 
   /** CopyDone or CopyFail was sent: Sync counts again. */
-  copyInEnded(): void {
-    this.inCopyIn = false;
+  copyEnded(): void {
+    if (this.inCopyIn) this.inCopyIn = false;
+    // The copy that it belongs to may not have begun yet; with nothing owed there is none.
+    else if (this.entries.length > 0 && !this.skipping) this.entries.push('copyEnd');
   }
 
   /** @returns what the client gets in place of the message; undefined: the message. */
@@ -100,7 +111,7 @@ export class ResponseQueue {
     if (completed === undefined || head === undefined || completed !== kindOf(head))
       return undefined;
     this.inCopyIn = false;
-    settle(head, true);
+    settle(head, true, false);
     this.shift();
     return showsOf(head);
   }
@@ -120,7 +131,7 @@ export class ResponseQueue {
     const discarded = sync < 0 ? this.entries : this.entries.slice(0, sync);
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
     // Last first, as each undoes what it did when it was sent.
-    for (const entry of discarded.toReversed()) settle(entry, false);
+    for (const entry of discarded.toReversed()) settle(entry, false, entry !== head);
     this.wake();
     return isApart(head) ? nothing : responseOf(head);
   }
@@ -131,7 +142,7 @@ export class ResponseQueue {
     const head = this.entries[0];
     this.shift();
     if (head === undefined) return undefined;
-    settle(head, !this.queryFailed);
+    settle(head, !this.queryFailed, false);
     this.queryFailed = false;
     return showsOf(head);
   }
@@ -149,18 +160,23 @@ export class ResponseQueue {
   }
 
   private enterCopyIn(): void {
-    this.inCopyIn = true;
-    // Syncs that were sent before the client could know of the copy are read, and ignored, in copy-in mode.
     const [head, ...rest] = this.entries;
     if (head === undefined) return;
-    const left = rest.filter((entry) => kindOf(entry) !== 'sync');
+    // Syncs that were sent before the end of the copy are read, and ignored, in copy-in mode.
+    const end = rest.indexOf('copyEnd');
+    const during = end < 0 ? rest : rest.slice(0, end);
+    const left = during.filter((entry) => kindOf(entry) !== 'sync');
+    const behind = end < 0 ? [] : rest.slice(end + 1);
+    this.inCopyIn = end < 0;
     // The batch goes on until another one comes.
-    if (left.length < rest.length && !isQuery(head)) this.unsynced = true;
-    this.entries = [head, ...left];
+    if (left.length < during.length && behind.length === 0 && !isQuery(head)) this.unsynced = true;
+    this.entries = [head, ...left, ...behind];
   }
 
   private shift(): void {
     this.entries.shift();
+    // No copy began that it would have ended.
+    while (this.entries[0] === 'copyEnd') this.entries.shift();
     this.wake();
   }
 
@@ -184,8 +200,8 @@ function responseOf(expected: Expected): Buffer | undefined {
   return typeof expected === 'object' && 'response' in expected ? expected.response : undefined;
 }
 
-function settle(expected: Expected, done: boolean): void {
-  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done);
+function settle(expected: Expected, done: boolean, isDiscarded: boolean): void {
+  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done, isDiscarded);
 }
 
 function showsOf(expected: Expected): Buffer | undefined {

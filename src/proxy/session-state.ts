@@ -77,6 +77,12 @@ export class SessionState {
       else this.pins.set('setting', name);
       this.touched.delete(name);
     }
+    const characters = [...settings].reduce(
+      (sum, [name, value]) => sum + name.length + value.length,
+      0,
+    );
+    if (settings.size > mostSettings || characters > longestValue)
+      this.pins.set('setting', 'so many settings');
     this.settings = settings;
   }
 
@@ -88,7 +94,8 @@ export class SessionState {
   }
 }
 
-/** Characters of a setting's value that goes with the session. */
+/** Settings that go with the session from one connection to the next, and their characters; with more it keeps the one it has. */
+const mostSettings = 64;
 export const longestValue = 16_384;
 
 /** They end with the transaction, although PostgreSQL lists them as the session's; `seed` is a command in this form. */

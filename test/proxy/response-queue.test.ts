@@ -76,7 +76,7 @@ describe('ResponseQueue', () => {
     queue.push('sync');
     queue.onHeader(Backend.CopyInResponse);
     queue.push('sync');
-    queue.copyInEnded();
+    queue.copyEnded();
     queue.push('sync');
     queue.onHeader(Backend.CommandComplete);
     queue.onReady();

@@ -161,6 +161,13 @@ export class EngineLink {
     });
   }
 
+  /** Its session is as it began. */
+  cleaned(): void {
+    this.isTainted = false;
+    this.settings = new Map();
+    this.statements.clear();
+  }
+
   /** In good order. */
   close(): void {
     this.isRetired = true;
