@@ -120,11 +120,12 @@ export class Turns {
   /** Without a connection there is nobody but us to answer it. */
   sync(raw: Buffer, expected: Exclude<Expected, Refusal>): Promise<void> | undefined {
     const { hold, outlets } = this.parts;
+    // There may be a connection now that was not there, or was being asked about settings, when the batch was refused.
+    this.discarding = false;
     if (hold.link !== undefined) {
       this.forward(raw, expected);
       return undefined;
     }
-    this.discarding = false;
     outlets.toClient(readyForQuery('idle'));
     return undefined;
   }
