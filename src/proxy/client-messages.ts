@@ -187,6 +187,8 @@ export class ClientMessages {
     const { hold, owed } = this.parts;
     const use = this.useOf(classified);
     hold.running(use);
+    // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
+    if (owed.isUnsynced) link.isRetired = true;
     if (endsPrepared) this.own.clear();
     if (!owed.isUnsynced) this.prepared.exportNamed(classified, false);
     this.prepared.endOfBatch();
