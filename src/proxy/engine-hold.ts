@@ -12,6 +12,8 @@ export interface EngineHoldParts {
   readonly request: LinkRequest;
   readonly state: SessionState;
   readonly receiver: Receiver;
+  /** Nothing is owed and nothing has come in part. */
+  readonly isAtRest: () => boolean;
   /** A connection has come to the session; nothing was written to it yet. */
   readonly onAttached: (link: EngineLink) => void;
 }
@@ -96,7 +98,7 @@ export class EngineHold {
 
   /** Brings the connection into the state of this session. */
   private adopt(link: EngineLink): Promise<void> | undefined {
-    const { state, request, receiver, pool } = this.parts;
+    const { state, request, pool } = this.parts;
     if (request.isOver()) {
       pool.give(link);
       return undefined;
@@ -107,16 +109,11 @@ export class EngineHold {
       ...(isClean ? [] : [cleaning]),
       ...changes(isClean ? link.settings : new Map(), state.settings),
     ];
-    link.hold(request.holder, receiver);
     if (commands.length === 0) {
       this.attach(link);
       return undefined;
     }
-    return link.exchange(query(commands.join(';\n'))).then(({ error }) => {
-      if (error !== undefined) {
-        link.close();
-        throw new HatiError('session_not_restored', { params: { reason: reasonOf(error) } });
-      }
+    return this.prepare(link, query(commands.join(';\n'))).then(() => {
       link.settings = state.settings;
       if (!isClean) link.isTainted = false;
       if (!request.isOver()) this.attach(link);
@@ -124,8 +121,22 @@ export class EngineHold {
     });
   }
 
+  /** Nothing of the client's has been sent yet: where it fails, that is no more than an error. */
+  private async prepare(link: EngineLink, commands: Buffer): Promise<void> {
+    try {
+      const { error } = await link.exchange(commands);
+      if (error === undefined) return;
+      throw new HatiError('session_not_restored', { params: { reason: reasonOf(error) } });
+    } catch (error) {
+      link.discard();
+      throw error;
+    }
+  }
+
   private attach(link: EngineLink): void {
+    const { request, receiver } = this.parts;
     this.current = link;
+    link.hold(request.holder, receiver);
     this.parts.onAttached(link);
   }
 
@@ -139,7 +150,7 @@ export class EngineHold {
     }
     state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
     link.settings = state.settings;
-    if (!request.isOver() && state.pinned.size === 0) this.giveBack();
+    if (!request.isOver() && state.pinned.size === 0 && this.parts.isAtRest()) this.giveBack();
   }
 
   private giveBack(): void {

@@ -9,14 +9,18 @@ import { Backend } from '../wire/protocol.ts';
  * Source: https://www.postgresql.org/docs/18/protocol-flow.html
  */
 export type Expected =
-  | Kind
-  /** The same, for who wants to know what became of it. */
-  | Noted
+  | Forwarded
+  /** CopyDone or CopyFail that was sent before the engine could say that the copy has begun. Never the first. */
+  | 'copyEnd'
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
+/** What a message of the client's, or of ours for the engine, is answered with. */
+export type Forwarded = Kind | Noted;
+
 type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
 
+/** The same, for who wants to know what became of it. */
 export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it. */
@@ -71,7 +75,7 @@ export class ResponseQueue {
     return this.unsynced;
   }
 
-  push(expected: Expected): void {
+  push(expected: Forwarded | Refusal): void {
     const kind = kindOf(expected);
     if (kind === 'sync') {
       if (this.inCopyIn) return;
@@ -86,6 +90,7 @@ export class ResponseQueue {
 
   /** CopyDone or CopyFail was sent: Sync counts again. */
   copyInEnded(): void {
+    if (!this.inCopyIn && !this.isEmpty) this.entries.push('copyEnd');
     this.inCopyIn = false;
   }
 
@@ -149,15 +154,18 @@ export class ResponseQueue {
   }
 
   private enterCopyIn(): void {
-    this.inCopyIn = true;
     // Syncs that were sent before the client could know of the copy are read, and ignored, in copy-in mode.
     const [head, ...rest] = this.entries;
-    if (head !== undefined)
-      this.entries = [head, ...rest.filter((entry) => kindOf(entry) !== 'sync')];
+    if (head === undefined) return;
+    const end = rest.findIndex((entry) => kindOf(entry) !== 'sync');
+    this.inCopyIn = end < 0;
+    const behind = end < 0 ? [] : rest.slice(rest[end] === 'copyEnd' ? end + 1 : end);
+    this.entries = [head, ...behind];
   }
 
   private shift(): void {
-    this.entries.shift();
+    do this.entries.shift();
+    while (this.entries[0] === 'copyEnd');
     this.wake();
   }
 
@@ -169,7 +177,7 @@ export class ResponseQueue {
   }
 }
 
-function kindOf(expected: Expected): Kind | Refusal['of'] {
+function kindOf(expected: Expected): Kind | Refusal['of'] | 'copyEnd' {
   return typeof expected === 'object' ? expected.of : expected;
 }
 

@@ -112,6 +112,7 @@ export class Session implements LiveSession {
         onData: (chunk) => this.onEngineData(chunk),
         onGone: () => this.engineGone(),
       },
+      isAtRest: () => this.isAtRest,
       onAttached: (link) => this.onAttached(link),
     });
     this.messages = new ClientMessages({
@@ -301,6 +302,8 @@ export class Session implements LiveSession {
       this.status === 'idle' &&
       !this.owed.isUnsynced &&
       !this.owed.isSkipping &&
+      // The rest of a message that nobody asked for would come to whoever is next.
+      this.scanner.isWhole &&
       this.state === 'relaying'
     );
   }

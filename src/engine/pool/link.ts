@@ -23,6 +23,8 @@ export interface Exchanged {
 
 /** Our own exchanges are small; one that does not end in time has met a connection that is good for nothing. */
 const exchangeMs = 10_000;
+/** How long an engine may take to close what is thrown away. */
+const discardMs = 5_000;
 const largestAnswer = 1024 * 1024;
 
 /**
@@ -86,6 +88,9 @@ export class EngineLink {
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
     this.receiver = receiver;
+    // The rest of it will come to the holder, too.
+    const begun = this.idleFramer.takePending();
+    if (begun.length > 0) receiver.onData(begun);
   }
 
   /** Back to nobody; between two messages only. */
@@ -137,12 +142,19 @@ export class EngineLink {
           this.isRetired = true;
           reject(new HatiError('engine_unreachable', { params: { reason } }));
         });
-      const timer = setTimeout(() => fail('it does not answer'), exchangeMs);
+      const timer = setTimeout(() => {
+        fail('it does not answer');
+        this.upstream.socket.destroy();
+      }, exchangeMs);
       this.receiver = {
         onData: (chunk) => {
           try {
             const result = collector.push(chunk);
-            if (result !== undefined) finish(() => resolve(result));
+            if (result === undefined) return;
+            finish(() => resolve(result));
+            // Something that nobody asked for came with it.
+            const rest = collector.takeRest();
+            if (rest.length > 0) before.onData(rest);
           } catch (error) {
             fail(error instanceof Error ? error.message : 'it sent nonsense');
           }
@@ -154,6 +166,8 @@ export class EngineLink {
       };
       if (this.isOver) fail('the connection was lost');
       else this.upstream.socket.write(messages);
+      // Whoever held it may have paused it for a client that reads slowly.
+      this.upstream.socket.resume();
     });
   }
 
@@ -161,6 +175,15 @@ export class EngineLink {
   close(): void {
     this.isRetired = true;
     this.upstream.close();
+  }
+
+  /** As `close`, and it is over soon even if the engine does not answer any more. */
+  discard(): void {
+    const { socket } = this.upstream;
+    this.close();
+    if (this.isOver) return;
+    const timer = setTimeout(() => socket.destroy(), discardMs);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   private gone(): void {
@@ -231,6 +254,11 @@ class Collector {
       }
     }
     return undefined;
+  }
+
+  /** Bytes behind the ReadyForQuery. */
+  takeRest(): Buffer {
+    return this.framer.takePending();
   }
 }
 

@@ -121,12 +121,12 @@ export class EnginePool {
   give(link: EngineLink): void {
     link.letGo();
     const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
-    if (isOld || this.isStopped || !link.isUsable) link.close();
+    if (isOld || this.isStopped || !link.isUsable) link.discard();
     if (link.mustSettleCancels) {
       // A cancel that is on its way would hit whoever is next.
       link.settleCancels().then(
         () => this.offer(link),
-        () => link.close(),
+        () => link.discard(),
       );
     } else this.offer(link);
   }
@@ -143,7 +143,7 @@ export class EnginePool {
           else socket.once('close', () => resolve());
         }),
     );
-    for (const link of this.idle) link.close();
+    for (const link of this.idle) link.discard();
     await Promise.all(closed);
   }
 
@@ -169,7 +169,7 @@ export class EnginePool {
     const oldest = this.idle.shift();
     if (oldest === undefined) return false;
     this.links.delete(oldest);
-    oldest.close();
+    oldest.discard();
     return true;
   }
 
@@ -237,7 +237,8 @@ export class EnginePool {
   }
 
   private offer(link: EngineLink): void {
-    if (this.links.has(link) && link.isUsable) this.idle.push(link);
+    if (link.isUsable) this.idle.push(link);
+    else link.discard();
     this.serve();
   }
 
@@ -263,7 +264,7 @@ export class EnginePool {
     const now = Date.now();
     for (const link of [...this.idle]) {
       const isOld = now - link.openedAt > this.options.lifetimeMs;
-      if (isOld || now - link.idleSince > this.options.idleMs) link.close();
+      if (isOld || now - link.idleSince > this.options.idleMs) link.discard();
     }
   }
 }
