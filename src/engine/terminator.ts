@@ -20,6 +20,8 @@ export class BackendTerminator {
       max: 2,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: 5_000,
+      // A connection that went silent must not keep one of the two places.
+      query_timeout: 10_000,
       enableChannelBinding: true,
       application_name: 'hatidata terminator',
       options: '-c search_path=pg_catalog -c statement_timeout=5000',

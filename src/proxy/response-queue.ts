@@ -9,9 +9,9 @@ import { Backend } from '../wire/protocol.ts';
  * Source: https://www.postgresql.org/docs/18/protocol-flow.html
  */
 export type Expected =
-  | Kind
-  /** The same, for who wants to know what became of it. */
-  | Noted
+  | Forwarded
+  /** CopyDone or CopyFail that was sent before the engine could say that the copy has begun. Never the first. */
+  | 'copyEnd'
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
@@ -26,6 +26,7 @@ type Kind =
   /** CopyDone or CopyFail, which nobody answers: where a copy, if one begins, has its end. */
   | 'copyEnd';
 
+/** The same, for who wants to know what became of it. */
 export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
@@ -80,7 +81,7 @@ export class ResponseQueue {
     return this.unsynced;
   }
 
-  push(expected: Expected): void {
+  push(expected: Forwarded | Refusal): void {
     const kind = kindOf(expected);
     if (kind === 'sync') {
       if (this.inCopyIn) return;
@@ -188,7 +189,7 @@ export class ResponseQueue {
   }
 }
 
-function kindOf(expected: Expected): Kind | Refusal['of'] {
+function kindOf(expected: Expected): Kind | Refusal['of'] | 'copyEnd' {
   return typeof expected === 'object' ? expected.of : expected;
 }
 

@@ -324,6 +324,8 @@ export class Session implements LiveSession {
       this.status === 'idle' &&
       !this.owed.isUnsynced &&
       !this.owed.isSkipping &&
+      // The rest of a message that nobody asked for would come to whoever is next.
+      this.scanner.isWhole &&
       this.state === 'relaying'
     );
   }

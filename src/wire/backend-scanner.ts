@@ -46,6 +46,11 @@ export class BackendScanner {
     return this.remaining === 0;
   }
 
+  /** Nothing of a message has come whose rest has not. */
+  get isWhole(): boolean {
+    return this.remaining === 0 && this.heldBytes === 0;
+  }
+
   /** Gives away the bytes of a message that is not whole yet. */
   takeHeld(): Buffer {
     const held = Buffer.concat(this.held, this.heldBytes);

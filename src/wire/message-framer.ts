@@ -26,6 +26,15 @@ export class MessageFramer {
     return this.buffered;
   }
 
+  /** Gives them away. */
+  takePending(): Buffer {
+    const pending = Buffer.concat(this.chunks, this.buffered);
+    this.chunks = [];
+    this.buffered = 0;
+    this.needed = 0;
+    return pending;
+  }
+
   /** The next whole message, header included, or undefined until more bytes are pushed. */
   next(): Buffer | undefined {
     if (this.needed === 0) {

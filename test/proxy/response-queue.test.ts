@@ -3,6 +3,32 @@ import { ResponseQueue } from '../../src/proxy/response-queue.ts';
 import { Backend } from '../../src/wire/protocol.ts';
 
 describe('ResponseQueue', () => {
+  test('a copy whose end was sent ahead does not take away the Sync behind it', () => {
+    const queue = new ResponseQueue();
+    for (const each of ['execute', 'sync', 'sync'] as const) queue.push(each);
+    queue.copyInEnded();
+    for (const each of ['sync', 'parse', 'sync'] as const) queue.push(each);
+    queue.onHeader(Backend.CopyInResponse);
+    queue.onHeader(Backend.CommandComplete);
+    expect(queue.isEmpty).toBe(false);
+    queue.onReady();
+    queue.onHeader(Backend.ParseComplete);
+    expect(queue.isEmpty).toBe(false);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+
+  test('CopyDone without a copy is nothing', () => {
+    const queue = new ResponseQueue();
+    queue.copyInEnded();
+    expect(queue.isEmpty).toBe(true);
+    for (const each of ['execute', 'sync'] as const) queue.push(each);
+    queue.copyInEnded();
+    queue.onHeader(Backend.CommandComplete);
+    queue.onReady();
+    expect(queue.isEmpty).toBe(true);
+  });
+
   test('each answer completes the message it belongs to', async () => {
     const queue = new ResponseQueue();
     for (const each of ['parse', 'bind', 'describe', 'execute', 'sync'] as const) queue.push(each);

@@ -46,6 +46,8 @@ export class CatalogueWatcher {
       enableChannelBinding: true,
       application_name: 'hatidata catalogue',
       options: '-c statement_timeout=20000',
+      // The engine's own limit says nothing where the engine has gone silent.
+      query_timeout: 30_000,
     });
     const broke = (error: Error): void =>
       parts.log.debug({ err: error }, 'the catalogue reader lost its connection');

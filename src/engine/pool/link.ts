@@ -23,6 +23,8 @@ export interface Exchanged {
 
 /** Our own exchanges are small; one that does not end in time has met a connection that is good for nothing. */
 const exchangeMs = 10_000;
+/** How long an engine may take to close what is thrown away. */
+const discardMs = 5_000;
 const largestAnswer = 1024 * 1024;
 
 /**
@@ -89,6 +91,9 @@ export class EngineLink {
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
     this.receiver = receiver;
+    // The rest of it will come to the holder, too.
+    const begun = this.idleFramer.takePending();
+    if (begun.length > 0) receiver.onData(begun);
   }
 
   /** Back to nobody; between two messages only. */
@@ -158,6 +163,8 @@ export class EngineLink {
       };
       if (this.isOver) fail('the connection was lost');
       else this.upstream.socket.write(messages);
+      // Whoever held it may have paused it for a client that reads slowly.
+      this.upstream.socket.resume();
     });
   }
 
@@ -251,6 +258,11 @@ class Collector {
       }
     }
     return undefined;
+  }
+
+  /** Bytes behind the ReadyForQuery. */
+  takeRest(): Buffer {
+    return this.framer.takePending();
   }
 }
 

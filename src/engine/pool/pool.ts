@@ -178,7 +178,7 @@ export class EnginePool {
     const oldest = this.idle.shift();
     if (oldest === undefined) return false;
     this.links.delete(oldest);
-    oldest.close();
+    oldest.discard();
     return true;
   }
 
@@ -290,7 +290,7 @@ export class EnginePool {
     const now = Date.now();
     for (const link of [...this.idle]) {
       const isOld = now - link.openedAt > this.options.lifetimeMs;
-      if (isOld || now - link.idleSince > this.options.idleMs) link.close();
+      if (isOld || now - link.idleSince > this.options.idleMs) link.discard();
     }
   }
 }
