@@ -362,6 +362,13 @@ export const errorRegistry = {
     blame: 'engine',
     text: 'the database engine cannot be reached: {reason}',
   },
+  engine_full: {
+    sqlstate: '53300',
+    http: 503,
+    blame: 'engine',
+    text: 'the database engine has no more connections to give: {reason}',
+    hint: 'Make pool.readers and pool.writers smaller, or the limit of the engine or its role larger.',
+  },
   engine_lost: {
     sqlstate: '08006',
     http: 503,

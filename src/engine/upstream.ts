@@ -75,7 +75,9 @@ export async function openUpstream(
     const code =
       error instanceof pg.DatabaseError && isAboutSettings(error)
         ? 'startup_value_refused'
-        : 'engine_unreachable';
+        : error instanceof pg.DatabaseError && error.code === '53300'
+          ? 'engine_full'
+          : 'engine_unreachable';
     throw new HatiError(code, { params: { reason: reasonOf(error) }, cause: error });
   }
   const { socket, parameters, leftover } = handover.finish();

@@ -159,7 +159,9 @@ export function pinsOfStart(
   settings: readonly (readonly [name: string, value: string])[],
 ): readonly Pin[] {
   return settings.flatMap(([name, value]) =>
-    pinOfSetting({ name, values: [value], operation: 'set', local: false, target: 'session' }),
+    name === 'search_path' && value.toLowerCase().includes('pg_temp')
+      ? [{ reason: 'temporaryTable', detail: 'pg_temp in search_path' } as const]
+      : pinOfSetting({ name, values: [value], operation: 'set', local: false, target: 'session' }),
   );
 }
 

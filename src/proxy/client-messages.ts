@@ -190,6 +190,8 @@ export class ClientMessages {
     const { owed } = this.parts;
     const use = this.extended.wholeUse(this.useOf(classified));
     this.extended.running(use);
+    // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
+    if (owed.isUnsynced) link.isRetired = true;
     if (use.endsPrepared) this.own.clear();
     this.prepared.endOfBatch(owed.isUnsynced ? link : undefined);
     this.prepared.endUnnamed(link);

@@ -151,7 +151,6 @@ export class EngineHold {
     const { request, receiver } = this.parts;
     link.hold(request.holder, receiver);
     this.current = link;
-    link.hold(request.holder, receiver);
     this.parts.onAttached(link);
   }
 
@@ -169,7 +168,7 @@ export class EngineHold {
       return;
     }
     link.settings = state.settings;
-    if (!request.isOver() && state.pinned.size === 0 && this.parts.isAtRest()) this.giveBack();
+    if (!request.isOver() && state.pinned.size === 0) this.giveBack();
   }
 
   private giveBack(): void {

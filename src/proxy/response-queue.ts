@@ -9,9 +9,9 @@ import { Backend } from '../wire/protocol.ts';
  * Source: https://www.postgresql.org/docs/18/protocol-flow.html
  */
 export type Expected =
-  | Forwarded
-  /** CopyDone or CopyFail that was sent before the engine could say that the copy has begun. Never the first. */
-  | 'copyEnd'
+  | Kind
+  /** The same, for who wants to know what became of it. */
+  | Noted
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
@@ -26,7 +26,6 @@ type Kind =
   /** CopyDone or CopyFail, which nobody answers: where a copy, if one begins, has its end. */
   | 'copyEnd';
 
-/** The same, for who wants to know what became of it. */
 export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
@@ -81,7 +80,7 @@ export class ResponseQueue {
     return this.unsynced;
   }
 
-  push(expected: Forwarded | Refusal): void {
+  push(expected: Expected): void {
     const kind = kindOf(expected);
     if (kind === 'sync') {
       if (this.inCopyIn) return;
@@ -164,14 +163,13 @@ export class ResponseQueue {
     const [head, ...rest] = this.entries;
     if (head === undefined) return;
     // Syncs that were sent before the end of the copy are read, and ignored, in copy-in mode.
-    const end = rest.indexOf('copyEnd');
-    const during = end < 0 ? rest : rest.slice(0, end);
-    const left = during.filter((entry) => kindOf(entry) !== 'sync');
-    const behind = end < 0 ? [] : rest.slice(end + 1);
+    // Whatever is no Sync ends the copy: its own end well, all else as an error.
+    const end = rest.findIndex((entry) => kindOf(entry) !== 'sync');
+    const behind = end < 0 ? [] : rest.slice(rest[end] === 'copyEnd' ? end + 1 : end);
     this.inCopyIn = end < 0;
     // The batch goes on until another one comes.
-    if (left.length < during.length && behind.length === 0 && !isQuery(head)) this.unsynced = true;
-    this.entries = [head, ...left, ...behind];
+    if (behind.length === 0 && end !== 0 && rest.length > 0 && !isQuery(head)) this.unsynced = true;
+    this.entries = [head, ...behind];
   }
 
   private shift(): void {
@@ -189,7 +187,7 @@ export class ResponseQueue {
   }
 }
 
-function kindOf(expected: Expected): Kind | Refusal['of'] | 'copyEnd' {
+function kindOf(expected: Expected): Kind | Refusal['of'] {
   return typeof expected === 'object' ? expected.of : expected;
 }
 

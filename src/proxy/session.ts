@@ -411,7 +411,8 @@ export class Session implements LiveSession {
     }
     this.state = 'leaving';
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
-    link.close();
+    link.isRetired = true;
+    link.upstream.close();
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */

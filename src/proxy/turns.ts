@@ -4,7 +4,7 @@ import { flush, refusedMessage, refusedQuery } from '../wire/frontend-messages.t
 import type { TransactionStatus } from '../wire/protocol.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
-import type { Forwarded, ResponseQueue } from './response-queue.ts';
+import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** What the session lets its messages do. The session alone holds the sockets. */
@@ -65,7 +65,7 @@ export class Turns {
     );
   }
 
-  forward(raw: Buffer, expected: Forwarded): void {
+  forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
     this.parts.owed.push(expected);
     this.parts.outlets.toEngine(raw);
   }

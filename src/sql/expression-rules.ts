@@ -14,7 +14,7 @@ import type {
 } from '@pgsql/types';
 import { constantOf, qualifiedName, stringConstantOf, withoutTextCasts } from './constants.ts';
 import type { Findings } from './findings.ts';
-import { changeOfSetConfig } from './setting-changes.ts';
+import { changeOfSetConfig, mayPutTemporaryFirst } from './setting-changes.ts';
 import { columnsOf, viewPlaceOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
@@ -40,8 +40,10 @@ export function functionCall(call: FuncCall, findings: Findings): void {
   });
   if (schema !== undefined && schema !== 'pg_catalog') return;
   if (name === 'set_config') {
-    findings.settings.push(changeOfSetConfig(call, findings.resolvedSettings.get(call)));
+    const change = changeOfSetConfig(call, findings.resolvedSettings.get(call));
+    findings.settings.push(change);
     findings.effects.add('setting');
+    if (mayPutTemporaryFirst(change)) findings.effects.add('temporaryTable');
   }
   if (name === 'current_setting' && !findings.namedSettings.has(call))
     settingRead(call.args?.[0], findings);

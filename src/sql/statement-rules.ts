@@ -14,7 +14,12 @@ import type {
   VariableShowStmt,
 } from '@pgsql/types';
 import type { Findings } from './findings.ts';
-import { changeOfCatalogueUpdate, changeOfSet, settingOfCatalogueRow } from './setting-changes.ts';
+import {
+  changeOfCatalogueUpdate,
+  changeOfSet,
+  mayPutTemporaryFirst,
+  settingOfCatalogueRow,
+} from './setting-changes.ts';
 import { maskedReading } from './stand-in-views.ts';
 import { namedSettings, readableCalls, readOf } from './setting-reads.ts';
 import type { Act, SettingChange } from './statement.ts';
@@ -181,9 +186,7 @@ export function variableSet(
     identity ? { class: 'identity', verb: `${verb} ${identity}` } : { class: 'setting', verb },
   );
   findings.effects.add('setting');
-  // CREATE TABLE without TEMP makes a temporary table once pg_temp stands first in the path.
-  if (change.values?.some((value) => value.includes('pg_temp')))
-    findings.effects.add('temporaryTable');
+  if (mayPutTemporaryFirst(change)) findings.effects.add('temporaryTable');
 }
 
 /** RESET, TO DEFAULT, SET ROLE NONE; `none` is the one spelling that PostgreSQL knows. */

@@ -107,7 +107,7 @@ describe('by hand', () => {
           expect(rows).toEqual([{ n: 0 }]);
         }),
       );
-      expect(await engine.inTransaction()).toEqual([]);
+      await expect.poll(() => engine.inTransaction()).toEqual([]);
       raw.close();
     }
     await Promise.all(neighbours.map((client) => client.end()));

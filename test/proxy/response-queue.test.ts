@@ -6,7 +6,7 @@ describe('ResponseQueue', () => {
   test('a copy whose end was sent ahead does not take away the Sync behind it', () => {
     const queue = new ResponseQueue();
     for (const each of ['execute', 'sync', 'sync'] as const) queue.push(each);
-    queue.copyInEnded();
+    queue.copyEnded();
     for (const each of ['sync', 'parse', 'sync'] as const) queue.push(each);
     queue.onHeader(Backend.CopyInResponse);
     queue.onHeader(Backend.CommandComplete);
@@ -20,10 +20,10 @@ describe('ResponseQueue', () => {
 
   test('CopyDone without a copy is nothing', () => {
     const queue = new ResponseQueue();
-    queue.copyInEnded();
+    queue.copyEnded();
     expect(queue.isEmpty).toBe(true);
     for (const each of ['execute', 'sync'] as const) queue.push(each);
-    queue.copyInEnded();
+    queue.copyEnded();
     queue.onHeader(Backend.CommandComplete);
     queue.onReady();
     expect(queue.isEmpty).toBe(true);

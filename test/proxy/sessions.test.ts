@@ -402,7 +402,11 @@ describe('the engine', () => {
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
     process.kill(rows[0].pid, 'SIGTERM');
     const gone = 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE pid = $1';
-    await eventually(async () => (await admin.query(gone, [rows[0].pid])).rows[0].n === 0);
+    // Not through the proxy, which might give us that very connection.
+    const direct = new pg.Client(proxy.direct('writer'));
+    await direct.connect();
+    await eventually(async () => (await direct.query(gone, [rows[0].pid])).rows[0].n === 0);
+    await direct.end();
     await eventually(async () => {
       const again = await client.query('SELECT pg_backend_pid() AS pid');
       return again.rows[0].pid !== rows[0].pid;

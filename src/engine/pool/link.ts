@@ -23,8 +23,8 @@ export interface Exchanged {
 
 /** Our own exchanges are small; one that does not end in time has met a connection that is good for nothing. */
 const exchangeMs = 10_000;
-/** How long an engine may take to close what is thrown away. */
-const discardMs = 5_000;
+/** How long an engine may take to close what is thrown away, and to end what it was sent before. */
+const closeMs = 5_000;
 const largestAnswer = 1024 * 1024;
 
 /**
@@ -91,9 +91,6 @@ export class EngineLink {
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
     this.receiver = receiver;
-    // The rest of it will come to the holder, too.
-    const begun = this.idleFramer.takePending();
-    if (begun.length > 0) receiver.onData(begun);
   }
 
   /** Back to nobody; between two messages only. */
@@ -152,6 +149,8 @@ export class EngineLink {
           try {
             const result = collector.push(chunk);
             if (result === undefined) return;
+            // Something that nobody asked for came with it.
+            if (collector.hasMore) throw new Error('it sent more than it was asked for');
             clearTimeout(timer);
             this.receiver = before;
             resolve(result);
@@ -177,8 +176,13 @@ export class EngineLink {
 
   /** In good order. */
   close(): void {
+    const { socket } = this.upstream;
     this.isRetired = true;
     this.upstream.close();
+    if (this.isOver) return;
+    // An engine that has gone silent must not keep the place.
+    const timer = setTimeout(() => socket.destroy(), closeMs);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   /** At once; whatever still comes is nobody's. */
@@ -236,6 +240,10 @@ class Collector {
     this.onParameter = onParameter;
   }
 
+  get hasMore(): boolean {
+    return this.framer.pendingBytes > 0;
+  }
+
   /** @returns all of it once ReadyForQuery is there. */
   push(chunk: Buffer): Exchanged | undefined {
     this.framer.push(chunk);
@@ -258,11 +266,6 @@ class Collector {
       }
     }
     return undefined;
-  }
-
-  /** Bytes behind the ReadyForQuery. */
-  takeRest(): Buffer {
-    return this.framer.takePending();
   }
 }
 

@@ -178,12 +178,14 @@ export class EnginePool {
     const oldest = this.idle.shift();
     if (oldest === undefined) return false;
     this.links.delete(oldest);
-    oldest.discard();
+    oldest.close();
     return true;
   }
 
-  private async openFor({ partition }: LinkRequest): Promise<EngineLink> {
+  private async openFor(request: LinkRequest): Promise<EngineLink> {
     const { open, check } = this.options;
+    const { partition } = request;
+    let isWaiting = false;
     this.outage.check();
     this.busyPlaces += 1;
     try {
@@ -205,12 +207,16 @@ export class EnginePool {
       return link;
     } catch (error) {
       if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
-      throw error;
+      const isFull = error instanceof HatiError && error.code === 'engine_full';
+      if (!isFull || this.links.size === 0) throw error;
+      // One of ours becomes free before the engine gives more.
+      isWaiting = true;
     } finally {
       this.busyPlaces -= 1;
       // A place that came to nothing is the next one's.
-      queueMicrotask(() => this.serve());
+      if (!isWaiting) queueMicrotask(() => this.serve());
     }
+    return await this.wait(request);
   }
 
   /** The engine can't be reached: who waits hears it now. */
@@ -290,7 +296,7 @@ export class EnginePool {
     const now = Date.now();
     for (const link of [...this.idle]) {
       const isOld = now - link.openedAt > this.options.lifetimeMs;
-      if (isOld || now - link.idleSince > this.options.idleMs) link.discard();
+      if (isOld || now - link.idleSince > this.options.idleMs) link.close();
     }
   }
 }
