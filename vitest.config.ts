@@ -1,13 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 const include = ['test/**/*.test.ts'];
-const measured = ['test/catalogue/load.test.ts'];
+const measured = ['test/catalogue/load.test.ts', 'test/pool/memory.test.ts'];
 
 export default defineConfig({
   test: {
     projects: [
       { extends: true, test: { name: 'tests', include, exclude: [...measured] } },
-      // They compare times: nothing else runs beside them.
+      // They compare times or memory: nothing else runs beside them.
       {
         extends: true,
         test: {

@@ -247,6 +247,8 @@ export class EngineStatements {
 
   private makeRoom(link: EngineLink, engine: EngineStatement): void {
     for (const evicted of link.statements.sent(engine)) {
+      // A batch may go on for ever, and must not keep all that it ever prepared.
+      this.sentInBatch.delete(evicted);
       this.turns.forward(closeStatement(evicted.name), {
         of: 'close',
         shows: nothing,

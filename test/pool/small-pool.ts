@@ -100,8 +100,9 @@ export async function startRelayed(first: TestProxy, more: Partial<Config> = {})
     proxy,
     [Symbol.asyncDispose]: async () => {
       relay.set({});
+      relay.cut();
       await proxy.stop();
-      await relay.stop();
+      relay.stop();
     },
   };
 }
