@@ -47,6 +47,8 @@ interface Internals {
 }
 
 const connectTimeoutMs = 10_000;
+/** A network that went silent is noticed by the operating system some minutes after this. */
+const keepAliveMs = 30_000;
 const cancelTimeoutMs = 5_000;
 
 /** Throws `engine_unreachable`. */
@@ -61,6 +63,7 @@ export async function openUpstream(
     enableChannelBinding: true,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
   });
   const internals = client as unknown as Internals;
   // Errors after the take-over reach the relay through the socket's own events.

@@ -12,13 +12,14 @@ export class Outage {
   private pauseMs = firstPauseMs;
   private nextTry = 0;
 
-  /** Throws while it is too early to try again. */
-  check(): void {
-    if (this.error === undefined) return;
+  /** What stands in the way; undefined for who may try again, and then for nobody else for a while. */
+  current(): HatiError | undefined {
+    if (this.error === undefined) return undefined;
     const now = Date.now();
-    if (now < this.nextTry) throw this.error;
+    if (now < this.nextTry) return this.error;
     // Whoever asks next waits for what this one finds out.
     this.nextTry = now + this.pauseMs;
+    return undefined;
   }
 
   began(error: HatiError): void {

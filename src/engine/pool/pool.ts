@@ -114,8 +114,9 @@ export class EnginePool {
     const idle = this.takeIdle(request);
     if (idle !== undefined) return idle;
     if (this.isStopped) return Promise.reject(new HatiError('shutting_down'));
-    if (this.hasRoom()) return this.openFor(request);
-    return this.wait(request);
+    const outage = this.outage.current();
+    if (outage !== undefined) return Promise.reject(outage);
+    return this.hasRoom() ? this.openFor(request) : this.wait(request);
   }
 
   /** The link is between two transactions, and whoever had it does not touch it any more. */
@@ -186,7 +187,6 @@ export class EnginePool {
     const { open, check } = this.options;
     const { partition } = request;
     let isWaiting = false;
-    this.outage.check();
     this.busyPlaces += 1;
     try {
       const upstream = await open(partition.start);
