@@ -34,7 +34,13 @@ const shapes: Readonly<Record<string, (n: number) => string>> = {
 };
 
 // A database with a user's function, as most have one: the rules then have something to look names up in.
-const own = { schema: 'public', path: 'public.risk', trust: 'owners', takesOne: true } as const;
+const own = {
+  schema: 'public',
+  path: 'public.risk',
+  trust: 'owners',
+  takesOne: true,
+  takes: { least: 1, most: 1 },
+} as const;
 const catalogue: Catalogue = {
   ...emptyCatalogue,
   functions: new Map([['risk', [own]]]),

@@ -33,6 +33,11 @@ const informationSchemaQuery = `
   SELECT p.proname AS name FROM pg_proc p
    WHERE p.pronamespace = 'information_schema'::regnamespace GROUP BY 1 HAVING bool_and(p.provolatile <> 'v')`;
 
+/** Neither domains nor rows, and no arrays, whose names are made of these. */
+const typesQuery = `
+  SELECT typname AS name FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace
+    AND typtype IN ('b', 'r', 'm') AND typcategory <> 'A' AND typname NOT LIKE '\\_%'`;
+
 const operatorsQuery = `SELECT DISTINCT oprname AS name FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace`;
 
 /** What `x.name` can call: defaults may stand for the other arguments, and no value is of type internal. */
@@ -51,6 +56,7 @@ try {
   const lists = {
     builtinFunctions: [...allowed],
     informationSchemaFunctions: await names(informationSchemaQuery),
+    builtinTypes: await names(typesQuery),
     builtinOperators: await names(operatorsQuery),
   };
   const constants = Object.entries(lists).map(([name, list]) => constant(name, list));

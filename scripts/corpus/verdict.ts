@@ -4,7 +4,12 @@
  */
 import pg from 'pg';
 import { buildCatalogue } from '../../src/engine/catalogue/build.ts';
-import { builtinNamesSql, fingerprintSql, ownPathSql } from '../../src/engine/catalogue/queries.ts';
+import {
+  builtinsSql,
+  fingerprintSql,
+  ownPathSql,
+  type BuiltinRow,
+} from '../../src/engine/catalogue/queries.ts';
 import { ViewReader, type ReadSql } from '../../src/engine/catalogue/views.ts';
 import { HatiError, type ErrorCode } from '../../src/errors.ts';
 import { readonlyAuthority } from '../../src/policy/authority.ts';
@@ -67,9 +72,8 @@ export class Judge {
       const found = await this.#client.query<{ fingerprint: string }>(fingerprintSql);
       const fingerprint = found.rows[0]?.fingerprint;
       if (fingerprint === this.#fingerprint) return;
-      const { rows } = await this.#client.query<{ name: string }>(builtinNamesSql);
-      const names = new Set(rows.map(({ name }) => name));
-      const built = await buildCatalogue(this.#client, names, this.#read, this.#views);
+      const { rows } = await this.#client.query<BuiltinRow>(builtinsSql);
+      const built = await buildCatalogue(this.#client, rows, this.#read, this.#views);
       this.#catalogue = built.catalogue;
       this.#fingerprint = fingerprint;
     } finally {

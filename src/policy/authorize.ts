@@ -1,7 +1,7 @@
 import type { HatiError } from '../errors.ts';
-import type { Act, ClassifiedText, Statement, SystemCall } from '../sql/statement.ts';
+import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
 import { nameOf, readonlyAuthority, type Authority } from './authority.ts';
-import { emptyCatalogue, type Catalogue, type Surroundings } from './catalogue.ts';
+import { emptyCatalogue, named, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
@@ -140,7 +140,18 @@ function refuseReferences(
     first(statement.relations, (ref) =>
       judgeRelation(authority, ref, around.catalogue, statement.seesOptions),
     ) ??
-    judgeReadings(authority, statement.relations, around, refuseCalls)
+    judgeReadings(authority, readBy(statement, around), around, refuseCalls)
+  );
+}
+
+/** LOCK TABLE runs nothing, but it goes on to what a view reads: it shall reach no further than a read of that view. */
+function readBy(
+  { acts, relations }: Statement,
+  { catalogue, searched }: Surroundings,
+): readonly RelationRef[] {
+  if (!acts.every((act) => act.class === 'readLock')) return relations;
+  return relations.filter((ref) =>
+    named(catalogue.relations, ref, searched).some(({ view }) => view !== undefined),
   );
 }
 

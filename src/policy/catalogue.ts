@@ -22,6 +22,8 @@ export interface Catalogue {
   readonly typeOids: ReadonlyMap<number, Conversion>;
   /** Names of functions in pg_catalog, so that a name of the user's is not mistaken for one. */
   readonly builtinNames: ReadonlySet<string>;
+  /** Those of them that can be called without arguments. */
+  readonly builtinsOfNoArgument: ReadonlySet<string>;
   /** Tables, views and their like outside the system's schemas, by name. */
   readonly relations: ReadonlyMap<string, readonly UserRelation[]>;
   /** Schemas that the search path of a new session may hold. */
@@ -52,6 +54,8 @@ export interface UserFunction {
   readonly trust: Trust;
   /** It can be called with one argument, so `x.name` may mean it. */
   readonly takesOne: boolean;
+  /** How many arguments it can be called with; VARIADIC takes any number. */
+  readonly takes: { readonly least: number; readonly most: number };
 }
 
 export interface UserOperator {
@@ -87,6 +91,7 @@ export const emptyCatalogue: Catalogue = {
   types: new Map(),
   typeOids: new Map(),
   builtinNames: new Set(),
+  builtinsOfNoArgument: new Set(),
   relations: new Map(),
   defaultPath: [],
   userSchemas: [],

@@ -1,7 +1,7 @@
 import { isUnrestricted, type Authority } from './authority.ts';
 import { named, type Surroundings } from './catalogue.ts';
 import { deniedFunctions } from './denied-functions.ts';
-import { isCallable, isNeverCallableName, refusedFunction } from './functions.ts';
+import { isCallable, isNeverCallableName, refusedFunction, tellsTooMuch } from './functions.ts';
 import { adminHint, type Refusal } from './refusal.ts';
 import { mayConvert } from './types.ts';
 
@@ -21,6 +21,7 @@ export function judgeField(
   const ref = { schema: undefined, name };
   const mayRun =
     deniedFunctions.has(name) ||
+    tellsTooMuch(authority, name) ||
     !mayConvert(authority, ref, around) ||
     named(catalogue.functions, ref, searched).some(
       (each) => each.takesOne && !isCallable(authority, each),

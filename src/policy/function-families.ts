@@ -65,8 +65,7 @@ export const functionFamilies: readonly FunctionFamily[] = [
   { reason: 'works on large objects', scope: 'query:write', names: /^(lo_\w+|lowrite|loread)$/ },
   {
     reason: 'writes or resets statistics',
-    names:
-      /^(pg_restore_\w+_stats|pg_clear_\w+_stats|pg_stat_reset\w*|pg_stat_clear_snapshot|pg_stat_force_next_flush)$/,
+    names: /^(pg_restore_\w+_stats|pg_clear_\w+_stats|pg_stat_reset\w*|pg_stat_clear_snapshot)$/,
   },
   { reason: 'waits', scope: 'query:write', names: /^pg_sleep\w*$/ },
   {
@@ -78,6 +77,11 @@ export const functionFamilies: readonly FunctionFamily[] = [
     reason: 'assigns a transaction id, which is a write',
     scope: 'query:write',
     names: /^(txid_current|pg_current_xact_id)$/,
+  },
+  {
+    reason: 'tells how the transactions of others ended',
+    scope: 'query:write',
+    names: /^(txid_status|pg_xact_status)$/,
   },
   { reason: 'changes the outcome of later calls', scope: 'query:write', names: /^setseed$/ },
   {
@@ -122,6 +126,7 @@ export const reviewedVolatile: readonly string[] = [
   ...['pg_database_size', 'pg_tablespace_size', 'pg_partition_tree', 'pg_partition_ancestors'],
   ...[
     'pg_sequence_last_value',
+    'pg_get_sequence_data',
     'pg_collation_actual_version',
     'pg_database_collation_actual_version',
   ],
@@ -133,6 +138,8 @@ export const reviewedVolatile: readonly string[] = [
     'pg_last_xact_replay_timestamp',
     'pg_is_wal_replay_paused',
   ],
+  // Reports the session's own counts at once and not some seconds later
+  'pg_stat_force_next_flush',
   // Giving back what cannot be taken: drivers send these when a connection returns to their pool
   ...['pg_advisory_unlock', 'pg_advisory_unlock_shared', 'pg_advisory_unlock_all'],
 ];

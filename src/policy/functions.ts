@@ -3,6 +3,7 @@ import { isUnrestricted, nameOf, type Authority } from './authority.ts';
 import { builtinFunctions, informationSchemaFunctions } from './builtin-functions.ts';
 import { named, type Surroundings, type UserFunction } from './catalogue.ts';
 import { functionFamilies } from './function-families.ts';
+import { checksBuiltinType } from './input-types.ts';
 import { adminHint, type Refusal } from './refusal.ts';
 import { mayConvert } from './types.ts';
 
@@ -40,8 +41,11 @@ export function judgeFunction(
     return informationSchemaFunctions.has(name) ? undefined : refuse(builtinHint(name));
   const candidates = named(catalogue.functions, ref, searched);
   const isBuiltin =
-    (schema === undefined || schema === 'pg_catalog') && isCallableBuiltin(authority, name);
-  const barrier = candidates.find((each) => !isCallable(authority, each));
+    (schema === undefined || schema === 'pg_catalog') &&
+    (isCallableBuiltin(authority, name) || checksBuiltinType(authority, ref, around));
+  const barrier = candidates.find(
+    (each) => !isCallable(authority, each) && !(isBuiltin && isPassedOver(each, ref, around)),
+  );
   if (barrier) return refuse(isBuiltin && schema === undefined ? shadowedHint : userHint(barrier));
   // It may as well be one of PostgreSQL's own that this key may not call.
   const isRefusedBuiltin =
@@ -53,6 +57,22 @@ export function judgeFunction(
   // `name('x')` converts to a type of that name when no function fits.
   if (!mayConvert(authority, ref, around)) return refuse(shadowedHint);
   return isBuiltin || candidates.length > 0 ? undefined : refuse(unknownHint);
+}
+
+/**
+ * PostgreSQL can't pick it for this call, where a built-in of the name is to be had: it takes another number of arguments; or
+ * there are none, so that all of the name fit alike, and the first in the search path is PostgreSQL's own, unless the path
+ * has pg_catalog in a place of its own.
+ */
+function isPassedOver(
+  { takes }: UserFunction,
+  { name, arity }: FunctionRef,
+  { catalogue, searched }: Surroundings,
+): boolean {
+  if (arity === undefined) return false;
+  if (arity < takes.least || arity > takes.most) return true;
+  const isCatalogueFirst = searched?.has('pg_catalog') === false;
+  return arity === 0 && isCatalogueFirst && catalogue.builtinsOfNoArgument.has(name);
 }
 
 function isInFamily(name: string): boolean {
@@ -74,11 +94,15 @@ export function isCallable(authority: Authority, { path, trust }: UserFunction):
   return trust === 'owners' && authority.limits === undefined && authority.scopes.has('query:read');
 }
 
+/** They tell values of any sequence that is named in a string. */
 const tellsState: ReadonlySet<string> = new Set(['pg_sequence_last_value', 'pg_get_sequence_data']);
 
+export function tellsTooMuch({ limits, scopes }: Authority, name: string): boolean {
+  return tellsState.has(name) && !(limits === undefined && scopes.has('query:read'));
+}
+
 function isCallableBuiltin(authority: Authority, name: string): boolean {
-  // They tell of any object that is named in a string.
-  if (authority.limits !== undefined && tellsState.has(name)) return false;
+  if (tellsTooMuch(authority, name)) return false;
   if (builtinFunctions.has(name)) return true;
   if (authority.limits !== undefined) return false;
   const family = functionFamilies.find((each) => each.names.test(name));

@@ -9,7 +9,7 @@ import { adminHint, type Refusal } from './refusal.ts';
  */
 const refused: ReadonlyMap<string, string> = new Map([
   ...because('it holds passwords or connection strings', [
-    ...['pg_authid', 'pg_shadow', 'pg_user_mapping', 'pg_user_mappings'],
+    ...['pg_authid', 'pg_shadow', 'pg_user_mapping'],
     ...['user_mapping_options', '_pg_user_mappings'],
     ...['pg_stat_wal_receiver', 'pg_stat_subscription'],
   ]),
@@ -31,7 +31,7 @@ const refused: ReadonlyMap<string, string> = new Map([
 
 /** They have a column of options, beside what psql and others list. */
 const withOptions: ReadonlySet<string> = new Set([
-  ...['pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_subscription'],
+  ...['pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_user_mappings', 'pg_subscription'],
 ]);
 
 /** They show values of columns and sequences, of all that the engine's role may read. */

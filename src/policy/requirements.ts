@@ -84,8 +84,13 @@ export const requirements: Readonly<Record<RequirementKind, Requirement>> = {
     needs: { allOf: ['schema:write', 'environment:write'] },
     limited: false,
   },
+  readLock: {
+    examples: 'LOCK TABLE … IN ACCESS SHARE MODE, the lock that a SELECT takes',
+    needs: { anyOf: ['query:read', 'query:write'] },
+    limited: true,
+  },
   lock: {
-    examples: 'SELECT … FOR UPDATE and its kin, LOCK TABLE',
+    examples: 'SELECT … FOR UPDATE and its kin, LOCK TABLE in all other modes',
     needs: { anyOf: ['query:write'] },
     limited: true,
   },

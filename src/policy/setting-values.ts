@@ -19,6 +19,14 @@ export function oneOf(...allowed: readonly string[]): ValueRule {
   return (values) => values.every((value) => allowed.includes(value.toLowerCase()));
 }
 
+/** Some of these, in one value or several. */
+export function listOf(...allowed: readonly string[]): ValueRule {
+  return (values) =>
+    values.every((value) =>
+      value.split(',').every((item) => allowed.includes(item.trim().toLowerCase())),
+    );
+}
+
 /** PostgreSQL drops everything but letters and digits from the name of an encoding. */
 export const utf8: ValueRule = (values) =>
   values.every((value) => {

@@ -3,6 +3,7 @@ import { parsePathList } from '../sql/quote.ts';
 import { isReadableSetting } from '../sql/readable-settings.ts';
 import { settingName } from '../sql/setting-changes.ts';
 import type { SettingChange } from '../sql/statement.ts';
+import { timeLimits } from '../sql/time-limits.ts';
 import { adminHint, refusalError, type Refusal } from './refusal.ts';
 import { isUnrestricted, mayChange, nameOf, type Authority } from './authority.ts';
 import { searchableSchemas } from './relations.ts';
@@ -10,6 +11,7 @@ import {
   any,
   duration,
   integer,
+  listOf,
   memory,
   never,
   on,
@@ -136,8 +138,6 @@ const transactions = [
   ...['default_transaction_deferrable', 'check_function_bodies', 'synchronous_commit'],
 ];
 
-const longestWait = '1h';
-
 /**
  * What a readonly key may set: how values look, how plans are made, and limits up to a ceiling, so that one agent
  * cannot take the server's memory or hold a connection for days. What is not listed is refused.
@@ -149,13 +149,16 @@ const readonlySettings: ReadonlyMap<string, ValueRule> = new Map<string, ValueRu
   ['client_min_messages', oneOf('log', 'info', 'notice', 'warning', 'error', 'fatal', 'panic')],
   ['default_transaction_read_only', on],
   ['transaction_read_only', on],
-  ['row_security', on],
-  // 0 would mean "no limit".
-  ['statement_timeout', duration('1ms', longestWait)],
-  ['transaction_timeout', duration('1ms', longestWait)],
-  ['idle_in_transaction_session_timeout', duration('1ms', longestWait)],
-  ['idle_session_timeout', duration('1ms', '24h')],
-  ['lock_timeout', duration('0', longestWait)],
+  // Off lifts no policy: a query fails that one would filter.
+  ['row_security', any],
+  // Takes something from the session alone; pg_dump wants it.
+  ['restrict_nonsystem_relation_kind', listOf('view', 'foreign-table')],
+  ...Object.entries(timeLimits).map(([name, most]): [string, ValueRule] => [
+    name,
+    // 0 would mean "no limit".
+    duration('1ms', most),
+  ]),
+  ['lock_timeout', duration('0', '1h')],
   ['work_mem', memory(1, '256MB')],
   ['temp_buffers', memory(8, '64MB')],
   ['hash_mem_multiplier', integer(1, 4)],

@@ -15,7 +15,7 @@ import type {
 import { constantOf, qualifiedName, stringConstantOf, withoutTextCasts } from './constants.ts';
 import type { Findings } from './findings.ts';
 import { changeOfSetConfig } from './setting-changes.ts';
-import { columnsOf, standInOf } from './stand-in-views.ts';
+import { columnsOf, viewPlaceOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
@@ -36,6 +36,7 @@ export function functionCall(call: FuncCall, findings: Findings): void {
     name,
     location: call.location ?? 0,
     constants,
+    arity: arityOf(call),
   });
   if (schema !== undefined && schema !== 'pg_catalog') return;
   if (name === 'set_config') {
@@ -47,6 +48,11 @@ export function functionCall(call: FuncCall, findings: Findings): void {
   if (isSettingsFunction(schema, name) && !findings.namedSettings.has(call))
     findings.settings.push(readOf(undefined));
   if (sessionAdvisoryLocks.has(name)) findings.effects.add('advisoryLock');
+}
+
+/** WITHIN GROUP hands its ORDER BY to the function as further arguments. */
+function arityOf({ args = [], agg_within_group: within, agg_order: order = [] }: FuncCall): number {
+  return args.length + (within === true ? order.length : 0);
 }
 
 /** The value of a parameter is known at Bind. */
@@ -95,6 +101,7 @@ export function tableSample(sample: RangeTableSample, findings: Findings): void 
     ...name,
     location: sample.location ?? 0,
     constants: [],
+    arity: undefined,
   });
 }
 
@@ -145,7 +152,7 @@ export function relation(range: RangeVar, findings: Findings): void {
   const { schemaname: schema, relname: name = '', location = 0 } = range;
   findings.relation({ schema, name, location });
   if (columnsOf(range) && !findings.maskedReadings.has(range)) findings.seesOptions = true;
-  const standIn = standInOf(range);
+  const standIn = viewPlaceOf(range);
   if (standIn && !findings.namedSettings.has(range) && !findings.maskedReadings.has(range))
     findings.standIns.push(standIn);
   if (isSettingsRelation(schema, name) && !findings.namedSettings.has(range))

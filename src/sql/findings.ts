@@ -1,4 +1,4 @@
-import type { StandIn } from './stand-in-views.ts';
+import type { StandIn } from './stand-ins.ts';
 import type {
   Act,
   FunctionRef,
@@ -48,9 +48,10 @@ export class Findings {
 
   /** The same call a thousand times (`now()` in every row of an INSERT) is one finding: where it stands first. */
   call(ref: FunctionRef): void {
-    const { schema = '', name, constants } = ref;
+    const { schema = '', name, constants, arity = '' } = ref;
     const values = constants.map((value) => (value === undefined ? '' : `=${value}`));
-    if (isNew(this.#calls, [schema, name, ...values].join(separator))) this.functions.push(ref);
+    if (isNew(this.#calls, [schema, name, arity, ...values].join(separator)))
+      this.functions.push(ref);
   }
 
   relation(ref: RelationRef): void {

@@ -65,7 +65,7 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
   ExplainStmt: rules.explain,
   IntoClause: definitions.into,
   LockingClause: rules.lockingClause,
-  LockStmt: { class: 'lock', verb: 'LOCK TABLE' },
+  LockStmt: rules.lockTable,
 
   // Definitions that may be temporary
   CreateStmt: definitions.createTable,

@@ -18,6 +18,7 @@ const names: readonly string[] = [
     'quote_all_identifiers',
   ],
   ...['random_page_cost', 'recursive_worktable_factor', 'reserved_connections', 'role'],
+  'restrict_nonsystem_relation_kind',
   ...['row_security', 'scram_iterations', 'search_path', 'segment_size', 'seq_page_cost'],
   ...['session_authorization', 'session_replication_role', 'shared_buffers', 'ssl'],
   ...['standard_conforming_strings', 'statement_timeout', 'superuser_reserved_connections'],

@@ -11,6 +11,7 @@ const masked: Readonly<Record<string, readonly string[]>> = {
   pg_foreign_data_wrapper: [
     ...['tableoid', 'oid', 'fdwname', 'fdwowner', 'fdwhandler', 'fdwvalidator', 'fdwacl'],
   ],
+  pg_user_mappings: ['umid', 'srvid', 'srvname', 'umuser', 'usename'],
   // Those that all versions have.
   pg_subscription: [
     ...['oid', 'subdbid', 'subname', 'subowner', 'subenabled', 'subbinary'],
@@ -21,6 +22,7 @@ const masked: Readonly<Record<string, readonly string[]>> = {
 const options: Readonly<Record<string, string>> = {
   pg_foreign_server: 'NULL::pg_catalog.text[] AS srvoptions',
   pg_foreign_data_wrapper: 'NULL::pg_catalog.text[] AS fdwoptions',
+  pg_user_mappings: 'NULL::pg_catalog.text[] AS umoptions',
   pg_subscription: 'NULL::pg_catalog.text AS subconninfo',
 };
 
@@ -78,34 +80,29 @@ export function columnsOf({ schemaname, relname = '' }: RangeVar): readonly stri
 }
 
 /** Where a statement reads such a view, in a form that a sub-select can replace. */
-export interface StandIn {
+export interface ViewPlace {
+  readonly kind: 'view';
   readonly name: string;
   /** Byte offset in the text. */
   readonly location: number;
   readonly hasAlias: boolean;
 }
 
-export function standInOf(range: RangeVar): StandIn | undefined {
+export function viewPlaceOf(range: RangeVar): ViewPlace | undefined {
   const { schemaname = 'pg_catalog', relname = '', inh, alias, location } = range;
   if (schemaname !== 'pg_catalog' || !standIns.has(relname)) return undefined;
   if (inh !== true || location === undefined) return undefined;
-  return { name: relname, location, hasAlias: alias !== undefined };
+  return { kind: 'view', name: relname, location, hasAlias: alias !== undefined };
 }
 
 const spelling = /^(?:(?:pg_catalog|"pg_catalog")\s*\.\s*)?(?:[a-z_]+|"[a-z_]+")/i;
 
-/** @returns the text with sub-selects in place of the views; undefined when one of them is spelt in an unexpected way. */
-export function withStandIns(text: Buffer, places: readonly StandIn[]): string | undefined {
-  let result = text;
-  for (const { name, location, hasAlias } of places.toSorted((a, b) => b.location - a.location)) {
-    const spelt = spelling.exec(result.subarray(location, location + 200).toString('latin1'))?.[0];
-    if (spelt === undefined || !spelt.toLowerCase().includes(name)) return undefined;
-    const replacement = `(${standIns.get(name)!})${hasAlias ? '' : ` AS ${name}`}`;
-    result = Buffer.concat([
-      result.subarray(0, location),
-      Buffer.from(replacement),
-      result.subarray(location + spelt.length),
-    ]);
-  }
-  return result.toString('utf8');
+/** What is written there, and what takes its place. */
+export function viewInPlace(
+  { name, hasAlias }: ViewPlace,
+  written: string,
+): { readonly spelt: string; readonly instead: string } | undefined {
+  const spelt = spelling.exec(written)?.[0];
+  if (spelt === undefined || !spelt.toLowerCase().includes(name)) return undefined;
+  return { spelt, instead: `(${standIns.get(name)!})${hasAlias ? '' : ` AS ${name}`}` };
 }

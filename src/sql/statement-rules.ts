@@ -4,6 +4,7 @@ import type {
   DefElem,
   DiscardStmt,
   LockingClause,
+  LockStmt,
   Node,
   SelectStmt,
   TransactionStmt,
@@ -17,6 +18,7 @@ import { changeOfCatalogueUpdate, changeOfSet, settingOfCatalogueRow } from './s
 import { maskedReading } from './stand-in-views.ts';
 import { namedSettings, readableCalls, readOf } from './setting-reads.ts';
 import type { Act, SettingChange } from './statement.ts';
+import { noLimitOf } from './time-limits.ts';
 
 /** The statements whose act depends on more than their name. */
 
@@ -54,6 +56,13 @@ export function lockingClause(clause: LockingClause, findings: Findings): void {
     class: 'lock',
     verb: lockStrengths[clause.strength ?? ''] ?? 'SELECT FOR UPDATE',
   });
+}
+
+/** AccessShareLock (lockdefs.h); where no mode is given, the parser puts ACCESS EXCLUSIVE. */
+const accessShare = 1;
+
+export function lockTable({ mode }: LockStmt, findings: Findings): void {
+  findings.act({ class: mode === accessShare ? 'readLock' : 'lock', verb: 'LOCK TABLE' });
 }
 
 export function update(statement: UpdateStmt, findings: Findings): void {
@@ -161,6 +170,8 @@ export function variableSet(
   }
   findings.settings.push(change);
   if (parent !== undefined) return;
+  const limit = noLimitOf(statement, change);
+  if (limit) findings.standIns.push(limit);
   findings.act(
     identity ? { class: 'identity', verb: `${verb} ${identity}` } : { class: 'setting', verb },
   );

@@ -1,4 +1,4 @@
-import type { StandIn } from './stand-in-views.ts';
+import type { StandIn } from './stand-ins.ts';
 
 /**
  * What HatiData knows of a statement after reading it: the output of `classify`, the input of every rule.
@@ -37,6 +37,8 @@ export type ActClass =
   | 'installation'
   /** SELECT … FOR UPDATE and its kin, LOCK TABLE. */
   | 'lock'
+  /** LOCK TABLE … IN ACCESS SHARE MODE: the lock that a read takes, and keeps as long. */
+  | 'readLock'
   /** DO and CALL: code that nobody can read from outside. */
   | 'routine'
   /** VACUUM, ANALYZE, CLUSTER, CHECKPOINT. */
@@ -81,6 +83,8 @@ export interface FunctionRef {
   readonly location: number;
   /** Each argument that is a plain string, integer or boolean constant, as text; undefined for anything else. */
   readonly constants: readonly (string | undefined)[];
+  /** How many arguments PostgreSQL looks for, 0 for `f(*)`; undefined where that can't be told. */
+  readonly arity: number | undefined;
 }
 
 /** A type as it was spelt, without brackets of an array. */
@@ -137,7 +141,7 @@ export interface Statement {
   /** Types that a value is converted to, once each; those spelt `pg_catalog.…` are left out. */
   readonly types: readonly TypeRef[];
   readonly settings: readonly SettingChange[];
-  /** System views that it reads, where a part of them can be put in their place; see `stand-in-views.ts`. */
+  /** Where something can be put in the place of what restricted keys may not have; see `stand-ins.ts`. */
   readonly standIns: readonly StandIn[];
   /** Parameters whose values name settings that it reads: `current_setting($1)`; judged at Bind. */
   readonly settingParameters: readonly number[];

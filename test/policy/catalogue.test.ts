@@ -37,6 +37,8 @@ const attackersObjects = `
   CREATE OPERATOR ~~ (FUNCTION = compare, LEFTARG = varchar, RIGHTARG = varchar);
 
   CREATE DOMAIN dom AS text CHECK (mark(value));
+  CREATE SCHEMA int4;
+  CREATE DOMAIN int4.money AS text CHECK (public.mark(value));
   CREATE TABLE holder (a dom);
   INSERT INTO holder VALUES ('kept');
   CREATE TABLE plain (a text);
@@ -142,6 +144,17 @@ describe("runs the user's code, and is refused", () => {
       `SELECT json_populate_recordset(NULL::holder, '[{"a":"x"}]')`,
     ],
     ['call function pg_input_is_valid', "SELECT pg_input_is_valid('x', 'dom')"],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('{x}', 'dom[]')"],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('{x}', '_dom')"],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('x', 'public.dom')"],
+    ['call function pg_input_is_valid', `SELECT pg_input_is_valid('x', ' "dom" ')`],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('(x)', 'holder')"],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('x', 'int4/**/.money')"],
+    ['call function pg_input_is_valid', "SELECT pg_input_is_valid('x', 'int4'||'.money')"],
+    [
+      'call function pg_catalog.pg_input_error_info',
+      "SELECT * FROM pg_catalog.pg_input_error_info('x', 'public.DOM')",
+    ],
     ['call function pg_input_error_info', "SELECT * FROM pg_input_error_info('x', 'dom')"],
     ['call function domain_in', "SELECT domain_in('x'::cstring, 'dom'::regtype::oid, -1) IS NULL"],
     ['call function array_in', "SELECT array_in('{x}'::cstring, 'dom'::regtype::oid, -1)"],
@@ -167,6 +180,10 @@ describe('beside them, a readonly key goes on', () => {
     "SELECT '1'::int4, CAST(a AS text), a::varchar(10) FROM plain",
     `SELECT * FROM jsonb_to_record('{"a":"x"}') AS r (a text)`,
     'SELECT sum(1), min(a) FROM plain h GROUP BY h.a ORDER BY h.a',
+    "SELECT pg_input_is_valid(a, 'integer'), pg_input_is_valid(a, 'pg_catalog.timestamptz') FROM plain",
+    "SELECT * FROM plain, pg_catalog.pg_input_error_info(a, 'Numeric(10, 2)[]'::text)",
+    "SELECT pg_input_is_valid('x', 'double precision'), pg_input_is_valid('x', 'timestamp with time zone')",
+    "SELECT pg_input_is_valid('x', 'character varying(3)'), pg_input_is_valid('[1,2)', 'int4range')",
   ])('%s', async (text) => {
     await client.query('TRUNCATE witness');
     await client.query(text);
@@ -212,6 +229,10 @@ test('a column whose type PostgreSQL converts unasked closes its table', async (
     const after = await catalogueOf(server);
     expect(refusal('readonly', text, after)).toMatch(/readonly scope cannot read/);
     expect(refusal('readonly', 'SELECT v FROM shown', after)).toContain('shown');
+    // To lock it converts nothing; a view is locked by who may read it.
+    expect(refusal('readonly', 'LOCK quiets IN ACCESS SHARE MODE', after)).toBeUndefined();
+    expect(refusal('readonly', 'LOCK quiets IN SHARE MODE', after)).toContain('LOCK TABLE');
+    expect(refusal('readonly', 'LOCK plain, shown IN ACCESS SHARE MODE', after)).toContain('shown');
     expect(refusal('readonly', 'SELECT a FROM plain', after)).toBeUndefined();
   }
 });

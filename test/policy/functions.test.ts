@@ -58,7 +58,7 @@ const refused: readonly (readonly [string, string])[] = [
     'D11',
     'pg_logical_slot_peek_changes pg_replication_slot_advance pg_backup_start pg_backup_stop pg_wal_replay_pause',
   ],
-  ['D12', 'txid_current pg_current_xact_id'],
+  ['D12', 'txid_current pg_current_xact_id txid_status pg_xact_status'],
   ['D13', 'pg_sleep pg_sleep_for pg_sleep_until'],
   [
     'D14',
@@ -167,7 +167,7 @@ describe('the generated list', () => {
 
 describe('relations that a readonly key does not read', () => {
   test.each([
-    ...['pg_authid', 'pg_catalog.pg_shadow', 'pg_user_mapping', 'pg_user_mappings'],
+    ...['pg_authid', 'pg_catalog.pg_shadow', 'pg_user_mapping'],
     ...[
       'information_schema.user_mapping_options',
       'pg_hba_file_rules',

@@ -2,7 +2,7 @@ import { adminAuthority, readonlyAuthority, type Authority } from '../../src/pol
 import { authorize } from '../../src/policy/authorize.ts';
 import { emptyCatalogue } from '../../src/policy/catalogue.ts';
 import { analyse } from '../../src/sql/analyse.ts';
-import { withStandIns } from '../../src/sql/stand-in-views.ts';
+import { withStandIns } from '../../src/sql/stand-ins.ts';
 
 export const authorities = { readonly: readonlyAuthority, admin: adminAuthority };
 export const scopes = ['readonly', 'admin'] as const;

@@ -61,6 +61,9 @@ describe('each kind of statement needs its scope', () => {
     ['DELETE FROM t', 'query:write'],
     ['COPY t FROM STDIN', 'query:write'],
     ['LOCK TABLE t', 'query:write'],
+    ['LOCK TABLE t IN ACCESS SHARE MODE', 'query:read'],
+    ['LOCK TABLE t IN ACCESS SHARE MODE', 'query:write'],
+    ['SELECT txid_status(1) FROM t', 'query:read,query:write'],
     ["NOTIFY a, 'b'", 'query:write'],
     ["SELECT nextval('s') FROM t", 'query:read,query:write'],
     ['CREATE TABLE t (a int)', 'query:write'],
@@ -103,10 +106,11 @@ describe('each kind of statement needs its scope', () => {
     for (const scope of scopes.split(',')) {
       const others = scopeNames.filter((each) => each !== scope && !scopes.includes(each));
       const without = scopes.split(',').filter((each) => each !== scope);
-      // query:write and schema:write both make and drop tables.
+      // query:write and schema:write both make and drop tables, and what reads and what writes locks like a read.
       const few = [...others, ...without].filter(
         (each) =>
-          !/^(CREATE TABLE|DROP (TABLE|VIEW)|TRUNCATE)/.test(text) || !each.endsWith(':write'),
+          !(/^(CREATE TABLE|DROP (TABLE|VIEW)|TRUNCATE)/.test(text) && each.endsWith(':write')) &&
+          !(text.includes('ACCESS SHARE') && each.startsWith('query:')),
       );
       expect(refusal(key(few.join(',')), text)).toMatch(/^Permission denied: /);
     }
@@ -133,6 +137,11 @@ describe('each kind of statement needs its scope', () => {
     expect(refusal(key('schema:read'), 'SELECT 1')).toBeUndefined();
     expect(refusal(key('schema:read'), 'SELECT * FROM t')).toContain('query:read');
     expect(refusal(key('schema:read'), 'SELECT * FROM pg_stats')).toContain('cannot read pg_stats');
+    expect(refusal(key('schema:read'), "SELECT pg_get_sequence_data('s')")).toContain(
+      'cannot call',
+    );
+    expect(refusal(key('schema:read'), 'SELECT (s).pg_sequence_last_value')).toContain('cannot');
+    expect(refusal(key('query:read'), "SELECT pg_get_sequence_data('s')")).toBeUndefined();
     expect(refusal(key('billing:read'), 'SELECT 1')).toContain('query:read or schema:read');
   });
 
@@ -165,12 +174,13 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
   }
   return map;
 };
+const ofOne = { takesOne: true, takes: { least: 1, most: 1 } };
 const catalogue: Catalogue = {
   ...emptyCatalogue,
   relations: relations('sales.orders', 'sales.people', 'hr.people', 'hr.wages', 'main.orders'),
   functions: new Map([
-    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const, takesOne: true }]],
-    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const, takesOne: true }]],
+    ['risk', [{ schema: 'main', path: 'main.risk', trust: 'owners' as const, ...ofOne }]],
+    ['batch', [{ schema: 'main', path: 'main.batch', trust: 'none' as const, ...ofOne }]],
   ]),
 };
 
@@ -218,6 +228,10 @@ describe('limits', () => {
     ],
     [sales, 'CREATE SEQUENCE made OWNED BY hr.wages.id', 'hr.wages is outside'],
     [sales, "SELECT pg_sequence_last_value('hr.s')", 'function pg_sequence_last_value'],
+    [sales, "SELECT ('hr.s'::regclass).pg_sequence_last_value", 'function pg_sequence_last_value'],
+    [sales, "SELECT pg_get_sequence_data('hr.s')", 'function pg_get_sequence_data'],
+    [sales, 'LOCK TABLE sales.orders, hr.people IN ACCESS SHARE MODE', 'hr.people is outside'],
+    [sales, 'LOCK hr.people IN ACCESS SHARE MODE', 'hr.people is outside'],
     [sales, 'SELECT * FROM pg_sequences', 'cannot read pg_sequences'],
     [all, 'TRUNCATE sales.orders CASCADE', 'limited to the schemas sales'],
     [sales, 'CREATE SCHEMA other', 'limited to the schemas sales'],

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { judgeSetting } from '../../src/policy/settings.ts';
 import { loadParser } from '../../src/sql/parse.ts';
-import { authorities, refusal } from './judge.ts';
+import { authorities, refusal, sentBy } from './judge.ts';
 
 beforeAll(loadParser);
 
@@ -161,13 +161,20 @@ describe('readonly does not set, admin does', () => {
     'BEGIN; SET LOCAL transaction_read_only = off', // C05
     "SELECT set_config('transaction_read_only', 'off', true)", // C06
     "SELECT set_config('transaction_read_only', 'of', true)",
-    'SET row_security = off', // C13
     'SET search_path = pg_temp, public', // C09
     "SELECT set_config('search_path', 'evil, pg_catalog', false)",
     'SET search_path = evil, "pg_catalog"',
     "SET SCHEMA 'pg_temp'",
     'SET statement_timeout = 0', // C15
+    "SELECT set_config('statement_timeout', '0', false)",
     "SET statement_timeout = '2d'",
+    'SET LOCAL statement_timeout = 3600001',
+    "SET idle_session_timeout = '25h'",
+    "SET restrict_nonsystem_relation_kind = ''",
+    'SET restrict_nonsystem_relation_kind = view, "foreign-table", x',
+    "SELECT set_config(name, '', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
+    "SELECT set_config(name, 'view', false) FROM pg_settings WHERE name = 'default_transaction_read_only'",
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'statement_timeout'",
     'SET statement_timeout = 1e9',
     "SET work_mem = '2GB'",
     'SET work_mem = 2000000',
@@ -199,9 +206,49 @@ describe('readonly does not set, admin does', () => {
     'SET search_path = pg_catalog, public',
     "SELECT set_config('search_path', 'pg_catalog, public', false)",
     'SET lock_timeout = 0',
+    'SET row_security = off', // C13
+    'SET restrict_nonsystem_relation_kind TO view, "foreign-table"',
+    'RESET restrict_nonsystem_relation_kind',
+    "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
   ])('but may: %s', (text) => {
     expect(refusal('readonly', text)).toBeUndefined();
   });
+});
+
+describe('a time limit of none is the longest one', () => {
+  test.each([
+    ['SET statement_timeout = 0', "SET statement_timeout = '1h'"],
+    ["set session STATEMENT_TIMEOUT to '0'", "set session STATEMENT_TIMEOUT to '1h'"],
+    // No session begins with these.
+    ["SET LOCAL transaction_timeout = '0 ms'", 'SET LOCAL transaction_timeout = DEFAULT'],
+    ['SET idle_session_timeout = 0.0;', 'SET idle_session_timeout = DEFAULT;'],
+    [
+      "/* é */ SET idle_in_transaction_session_timeout = 0; SELECT '0'",
+      "/* é */ SET idle_in_transaction_session_timeout = '1h'; SELECT '0'",
+    ],
+    ['SET U&"statement_time\\006fut" = 0', `SET U&"statement_time\\006fut" = '1h'`],
+  ])('%s', (text, sent) => {
+    expect(sentBy(text)).toBe(sent);
+    expect(refusal('readonly', sent)).toBeUndefined();
+  });
+
+  // Spelt in another way, or no statement of its own.
+  test.each([
+    "SET statement_timeout = E'0'",
+    'SET statement_timeout = -0',
+    "SELECT set_config('statement_timeout', '0', false)",
+    "ALTER ROLE x SET statement_timeout = '0'",
+    'SET work_mem = 0',
+    'SET statement_timeout = 10',
+    'SET statement_timeout TO DEFAULT',
+    'SET statement_timeout = 0, 0',
+  ])('%s stays as it is', (text) => expect(sentBy(text)).toBe(text));
+
+  // Two literals are one string.
+  test.each(["SET statement_timeout = '0'\n'0'", "SET statement_timeout = '0'\n'5h'"])(
+    '%j',
+    (text) => expect(refusal('readonly', sentBy(text))).toContain('statement_timeout'),
+  );
 });
 
 describe('startup parameters go by the same table', () => {
@@ -217,7 +264,9 @@ describe('startup parameters go by the same table', () => {
   test.each([
     ['readonly', 'search_path', 'evil', undefined],
     ['readonly', 'search_path', 'pg_temp', 'setting_value_not_allowed'], // A31
-    ['readonly', 'row_security', 'off', 'setting_value_not_allowed'], // A30
+    ['readonly', 'row_security', 'off', undefined],
+    ['readonly', 'statement_timeout', '0', 'setting_value_not_allowed'], // A30
+    ['readonly', 'restrict_nonsystem_relation_kind', 'view', undefined],
     ['readonly', 'default_transaction_read_only', 'off', 'setting_value_not_allowed'],
     ['admin', 'role', 'hi', 'setting_not_allowed'],
     ['admin', 'session_replication_role', 'replica', 'setting_not_allowed'],
@@ -288,6 +337,7 @@ describe('reading', () => {
 describe('options of foreign servers', () => {
   test.each([
     'SELECT srvname, oid FROM pg_foreign_server',
+    'SELECT srvname, usename FROM pg_catalog.pg_user_mappings',
     'SELECT * FROM (SELECT fdwname, NULL::text AS fdwoptions FROM pg_foreign_data_wrapper) f WHERE f.fdwname = $1',
   ])('a readonly key may: %s', (text) => expect(refusal('readonly', text)).toBeUndefined());
 
@@ -304,10 +354,24 @@ describe('options of foreign servers', () => {
     'TABLE pg_foreign_server',
     'COPY pg_foreign_server TO STDOUT',
     'SELECT * FROM information_schema.foreign_server_options',
+    'SELECT umoptions FROM pg_user_mappings',
+    'SELECT to_json(m) FROM pg_user_mappings m',
+    'COPY pg_user_mappings TO STDOUT',
+    'LOCK pg_user_mappings IN ACCESS SHARE MODE',
     'SELECT subconninfo FROM pg_subscription',
     'TABLE pg_subscription',
     'SELECT fdwoptions FROM pg_foreign_data_wrapper',
   ])('a readonly key may not: %s', (text) =>
     expect(refusal('readonly', text)).toContain('readonly scope cannot read'),
   );
+
+  // pg_dump's own; nothing lets it leave them out.
+  test.each([
+    "SELECT tableoid, oid, srvname, srvacl, array_to_string(ARRAY(SELECT option_name FROM pg_options_to_table(srvoptions)), E',\\n    ') AS srvoptions FROM pg_foreign_server",
+    "SELECT usename, array_to_string(ARRAY(SELECT quote_ident(option_name) || ' ' || quote_literal(option_value) FROM pg_options_to_table(umoptions) ORDER BY option_name), E',\\n    ') AS umoptions FROM pg_user_mappings WHERE srvid = '16588' ORDER BY usename",
+    'SELECT count(*) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())',
+  ])('without them passes: %s', (text) => {
+    expect(sentBy(text)).toMatch(/NULL::pg_catalog\.text(\[\])? AS \w+ FROM pg_catalog\./);
+    expect(refusal('readonly', sentBy(text))).toBeUndefined();
+  });
 });

@@ -56,12 +56,6 @@ export const refusedByDesign: readonly Refused[] = [
     message: cannot('read pg_catalog.pg_user_mapping'),
   },
   {
-    click: 'pgAdmin: Foreign Data Wrappers, User Mappings',
-    text: 'SELECT u.umid AS oid, u.usename AS name, umoptions FROM pg_catalog.pg_user_mappings u',
-    reason: 'it holds the passwords of other servers',
-    message: cannot('read pg_catalog.pg_user_mappings'),
-  },
-  {
     click: 'Superset: stop; DBeaver: terminate session',
     text: 'SELECT pg_catalog.pg_terminate_backend(4711)',
     reason: 'it ends the statements of others',

@@ -22,6 +22,7 @@ import {
   pathsSql,
   relationsSql,
   unsafeTypesSql,
+  type BuiltinRow,
   type DomainRow,
   type FunctionRow,
   type OperatorRow,
@@ -39,17 +40,20 @@ export interface Snapshot {
 /** Takes a snapshot of one database. The caller sees to it that nothing changes in between (one transaction). */
 export async function buildCatalogue(
   client: pg.ClientBase,
-  builtinNames: ReadonlySet<string>,
+  builtins: readonly BuiltinRow[],
   read: ReadSql,
   views: ViewReader,
 ): Promise<Snapshot> {
   const { rows: functionRows } = await client.query<FunctionRow>(functionsSql);
-  const { rows: builtins } = await client.query<{ oid: string; name: string }>(builtinPartsSql);
-  const byOid = functionsByOid(functionRows, builtins);
+  const { rows: parts } = await client.query<{ oid: string; name: string }>(builtinPartsSql);
+  const byOid = functionsByOid(functionRows, parts);
   const { rows: operatorRows } = await client.query<OperatorRow>(operatorsSql);
   const partial = {
     ...emptyCatalogue,
-    builtinNames,
+    builtinNames: new Set(builtins.map(({ name }) => name)),
+    builtinsOfNoArgument: new Set(
+      builtins.filter(({ takesNone }) => takesNone).map(({ name }) => name),
+    ),
     ...namesOf(functionRows, operatorRows, byOid),
   };
   const types = await unsafeTypes(client, byOid, partial, read);
@@ -106,11 +110,14 @@ function leastTrusted(all: readonly (Conversion | undefined)[]): Conversion | un
   return all.includes('none') ? 'none' : all.find((each) => each !== undefined);
 }
 
+const anyNumber = { least: 0, most: Infinity };
+
 const unknownFunction: UserFunction = {
   schema: 'pg_catalog',
   path: 'pg_catalog.?',
   trust: 'none',
   takesOne: true,
+  takes: anyNumber,
 };
 
 const judgedByArguments: ReadonlySet<string> = new Set(['set_config', 'current_setting']);
@@ -135,18 +142,20 @@ function functionsByOid(
         // Those are judged by the arguments of each call, which nobody sees behind an operator or an aggregate.
         trust: builtinFunctions.has(name) && !judgedByArguments.has(name) ? 'reviewed' : 'none',
         takesOne: false,
+        takes: anyNumber,
       },
     ]),
   );
   // Aggregates come last: they are what their parts are, and no aggregate is part of another.
   for (const row of rows.toSorted((a, b) => a.parts.length - b.parts.length)) {
-    const { oid, schema, name, parts, takesOne } = row;
+    const { oid, schema, name, parts, takesOne, least, most } = row;
     const hasUntrustedParts = parts.some((part) => (byOid.get(part)?.trust ?? 'none') === 'none');
     byOid.set(oid, {
       schema,
       path: spelledPath([schema, name]),
       trust: trustOf({ ...row, hasUntrustedParts }),
       takesOne,
+      takes: { least, most: most ?? Infinity },
     });
   }
   return byOid;

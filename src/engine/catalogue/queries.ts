@@ -39,7 +39,14 @@ export const fingerprintSql = `
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(c.oid, c.relnamespace, c.relname), 0)))
        FROM pg_class c WHERE ${isRelation})) AS fingerprint`;
 
-export const builtinNamesSql = `SELECT DISTINCT proname::text AS name FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace`;
+export interface BuiltinRow {
+  readonly name: string;
+  readonly takesNone: boolean;
+}
+
+export const builtinsSql = `
+  SELECT proname::text AS name, bool_or(pronargs = 0 AND NOT (${isUsers('oid')})) AS "takesNone" FROM pg_proc
+   WHERE pronamespace = 'pg_catalog'::regnamespace GROUP BY 1`;
 
 const extensionOf = (catalogue: string, oid: string): string => `
   (SELECT e.extname::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
@@ -63,6 +70,9 @@ export interface FunctionRow extends Omit<FunctionFacts, 'hasUntrustedParts'> {
   readonly oid: string;
   /** It can be called with one argument by `x.name`. */
   readonly takesOne: boolean;
+  /** Numbers of arguments that it can be called with; null: any. */
+  readonly least: number;
+  readonly most: number | null;
   /** Types of its arguments that are users' own. */
   readonly argumentTypes: readonly string[];
   /** Of an aggregate: the functions that it is made of. Of others: what the defaults of their arguments run. */
@@ -79,6 +89,7 @@ export const functionsSql = `
          r.rolsuper OR p.prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('c', 'internal')) AS "isInstalled",
          (p.provariadic <> 0 OR p.pronargs >= 1) AND p.pronargs - p.pronargdefaults <= 1
            AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AS "takesOne",
+         p.pronargs - p.pronargdefaults AS least, CASE WHEN p.provariadic = 0 THEN p.pronargs END AS most,
          ARRAY(SELECT part::oid::int8::text FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid,
                  a.aggcombinefn::oid, a.aggserialfn::oid, a.aggdeserialfn::oid, a.aggmtransfn::oid,
                  a.aggminvtransfn::oid, a.aggmfinalfn::oid]) AS part

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { emptyCatalogue, type Catalogue } from '../../policy/catalogue.ts';
 import { buildCatalogue } from './build.ts';
 import { ViewReader, type ReadSql } from './views.ts';
-import { builtinNamesSql, fingerprintSql, ownPathSql } from './queries.ts';
+import { builtinsSql, fingerprintSql, ownPathSql, type BuiltinRow } from './queries.ts';
 
 /** How soon something that was made in the database is known here, at the latest. */
 const refreshMs = 2_000;
@@ -118,10 +118,9 @@ export class CatalogueWatcher {
       const { rows } = await client.query<{ fingerprint: string }>(fingerprintSql);
       const found = rows[0]?.fingerprint;
       if (found !== this.fingerprint) {
-        const names = await client.query<{ name: string }>(builtinNamesSql);
-        const builtinNames = new Set(names.rows.map(({ name }) => name));
+        const { rows: builtins } = await client.query<BuiltinRow>(builtinsSql);
         const { read } = this.parts;
-        const built = await buildCatalogue(client, builtinNames, read, this.views);
+        const built = await buildCatalogue(client, builtins, read, this.views);
         this.catalogue = built.catalogue;
         this.fingerprint = built.isWhole ? found : undefined;
       }

@@ -1,11 +1,12 @@
 import { isUnrestricted } from '../../policy/authority.ts';
-import { withStandIns } from '../../sql/stand-in-views.ts';
+import { withStandIns } from '../../sql/stand-ins.ts';
 import type { StatementRequest, Step, StepResult } from '../pipeline.ts';
 import { read } from './read.ts';
 
 /**
- * Puts the part that a restricted key may see in the place of a system view. The new text is read again: what is judged
- * is what the engine gets. Where it can't be done (COPY, TABLE), the statement stays as it is and is refused by name.
+ * Puts the part that a restricted key may see in the place of a system view, and the longest time limit that it may have in
+ * the place of none. The new text is read again: what is judged is what the engine gets. Where it can't be done (COPY, TABLE), the
+ * statement stays as it is and is refused by name.
  */
 export const standIn: Step = (request) => {
   const { classified, principal, text, replacement } = request;

@@ -10,7 +10,8 @@ import { exchange, expectSeen } from '../run-rows.ts';
 const refusedReplication = '0A000 a replication connection is not supported by HatiData';
 
 const startupSettings: readonly (readonly [string, string, string])[] = [
-  ['row_security', 'off', cannotSetTo('row_security', 'off')],
+  ['statement_timeout', '2h', cannotSetTo('statement_timeout', '2h')],
+  ['idle_session_timeout', '0', cannotSetTo('idle_session_timeout', '0')],
   ['default_transaction_read_only', 'off', cannotSetTo('default_transaction_read_only', 'off')],
   ['search_path', 'pg_temp', cannotSetTo('search_path', 'pg_temp')],
   ['session_replication_role', 'replica', cannotSet('session_replication_role')],
@@ -39,6 +40,7 @@ export const startups: readonly Row[] = [
     cases: [
       ...startupSettings.map(([name, value, sees]) => startup({ [name]: value }, sees)),
       startup({ search_path: 'evil' }, 'D evil', 'SHOW search_path'),
+      startup({ row_security: 'off' }, 'D off', 'SHOW row_security'),
       startup(
         { default_transaction_read_only: 'on' },
         'D on',

@@ -178,7 +178,7 @@ export const texts: readonly Row[] = [
         'SELECT U&"!0070g_sleep" UESCAPE \'!\' (1)',
         'SELECT "pg_sleep"(1)',
       ),
-      ...all(cannotSetTo('row_security', 'off'), 'SET U&"row_\\0073ecurity" = off'),
+      ...all(cannotSetTo('work_mem', '2GB'), `SET U&"work_\\006dem" = '2GB'`),
     ],
   },
 ];

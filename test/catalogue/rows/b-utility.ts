@@ -1,9 +1,9 @@
 /** B: utility statements. */
 import { expect } from 'vitest';
 import { frontend as f } from '../../fixtures/raw-client.ts';
-import { all, cannot, cannotCall, cannotSetTo, never } from '../model.ts';
+import { all, cannot, cannotCall, cannotRead, cannotSetTo, never } from '../model.ts';
 import type { Row } from '../model.ts';
-import { exchange, settingsSql } from '../run-rows.ts';
+import { exchange, extended, settingsSql } from '../run-rows.ts';
 
 export const utility: readonly Row[] = [
   {
@@ -83,12 +83,61 @@ export const utility: readonly Row[] = [
   {
     id: 'B19',
     title: 'LOCK TABLE',
-    cases: all(
-      cannot('LOCK TABLE'),
-      'LOCK u',
-      'BEGIN; LOCK TABLE u IN ACCESS EXCLUSIVE MODE',
-      'LOCK v IN ACCESS SHARE MODE',
-    ),
+    cases: [
+      ...all(
+        cannot('LOCK TABLE'),
+        'LOCK u',
+        'BEGIN; LOCK TABLE u IN ACCESS EXCLUSIVE MODE',
+        'LOCK v IN EXCLUSIVE MODE',
+        'LOCK TABLE u IN SHARE ROW EXCLUSIVE MODE',
+        'LOCK TABLE u IN SHARE MODE NOWAIT',
+        'LOCK TABLE u IN SHARE UPDATE EXCLUSIVE MODE',
+        'LOCK TABLE ONLY u, t IN ROW EXCLUSIVE MODE',
+        'LOCK TABLE u IN ROW SHARE MODE',
+        'LOCK t IN ACCESS SHARE MODE; LOCK u IN ROW SHARE MODE',
+      ),
+      ...all(cannotRead('pg_authid'), 'LOCK t, pg_authid IN ACCESS SHARE MODE'),
+      ...all(cannotRead('pg_locks'), 'LOCK pg_locks IN ACCESS SHARE MODE'),
+      ...all(
+        /^42501 Permission denied: readonly scope cannot read setting/,
+        'LOCK pg_settings IN ACCESS SHARE MODE',
+      ),
+      ...all(
+        '42501 Permission denied: _hatidata_keys needs the scope key:write',
+        'LOCK _hatidata_keys.active_keys IN ACCESS SHARE MODE',
+      ),
+      {
+        name: 'the lock of a read, as a read takes it',
+        send: [
+          f.query('BEGIN; LOCK TABLE t, ONLY u, v, pt IN ACCESS SHARE MODE'),
+          f.query('LOCK v IN ACCESS SHARE MODE NOWAIT'),
+          ...extended('LOCK TABLE main.t IN ACCESS SHARE MODE'),
+          f.query('ROLLBACK'),
+        ],
+        sees: [
+          ...['C BEGIN', 'C LOCK TABLE', 'Z T', 'C LOCK TABLE', 'Z T'],
+          ...['1', '2', 'n', 'C LOCK TABLE', 'Z T', 'C ROLLBACK', 'Z I'],
+        ],
+      },
+      {
+        name: 'and no other than it',
+        run: async (world) => {
+          const client = await world.login('readonly');
+          await exchange(client, [f.query('BEGIN; LOCK TABLE u, v IN ACCESS SHARE MODE')]);
+          // This mode goes with ACCESS SHARE alone.
+          const strict = 'LOCK TABLE t, u, v IN EXCLUSIVE MODE';
+          await world.admin.query(`BEGIN; SET LOCAL lock_timeout = '5s'; ${strict}; ROLLBACK`);
+          await exchange(client, [f.query('ROLLBACK')]);
+          client.close();
+        },
+      },
+      {
+        name: 'as a text with what reads',
+        text: 'LOCK TABLE t IN ACCESS SHARE MODE; SELECT 1',
+        rows: ['1'],
+        simpleOnly: true,
+      },
+    ],
   },
   {
     id: 'B20',

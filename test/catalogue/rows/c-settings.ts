@@ -1,7 +1,9 @@
 /** C: settings that open what is closed. */
+import { expect } from 'vitest';
 import { frontend as f } from '../../fixtures/raw-client.ts';
 import { all, cannot, cannotCall, cannotSet, cannotSetTo } from '../model.ts';
 import type { Row } from '../model.ts';
+import { exchange, extended } from '../run-rows.ts';
 
 const off = "'default_transaction_read_only', 'off', false";
 
@@ -142,12 +144,35 @@ export const settings: readonly Row[] = [
   {
     id: 'C13',
     title: 'row_security off',
-    cases: all(
-      cannotSetTo('row_security', 'off'),
-      'SET row_security = off',
-      'SET LOCAL row_security TO off',
-      "SELECT set_config('row_security', 'off', false)",
-    ),
+    cases: [
+      {
+        // Rows that a policy hides stay hidden: what would be filtered fails.
+        name: 'lifts no policy',
+        run: async (world) => {
+          await world.superuser(`CREATE TABLE main.guarded AS SELECT 'hidden' AS x;
+            ALTER TABLE main.guarded ENABLE ROW LEVEL SECURITY;
+            GRANT SELECT ON main.guarded TO hatidata_reader`);
+          for (const text of [
+            'SET row_security = off',
+            'BEGIN; SET LOCAL row_security TO off',
+            "SELECT set_config('row_security', 'off', false)",
+          ]) {
+            const client = await world.login('readonly');
+            expect(await exchange(client, [f.query('TABLE main.guarded')])).toContain('C SELECT 0');
+            await exchange(client, [f.query(text)]);
+            const seen = await exchange(client, [f.query('TABLE main.guarded')]);
+            expect(seen[0]).toMatch(/^E 42501 query would be affected by row-level security/);
+            expect(seen.join()).not.toContain('hidden');
+            client.close();
+          }
+          await world.superuser('DROP TABLE main.guarded');
+        },
+      },
+      ...all(
+        cannotSetTo('row_security', 'a computed value'),
+        "SELECT set_config('row_security', lower('OFF'), false)",
+      ),
+    ],
   },
   {
     id: 'C14',
@@ -171,14 +196,47 @@ export const settings: readonly Row[] = [
     cases: [
       ...all(
         cannotSetTo('statement_timeout', '0'),
-        'SET statement_timeout = 0',
+        'SET statement_timeout = -0',
+        "SET statement_timeout = E'0'",
         "SELECT set_config('statement_timeout', '0', false)",
+        "SELECT set_config('statement_timeout', '0', true) FROM t",
       ),
+      ...all(cannotSetTo('statement_timeout', '3600001'), 'SET LOCAL statement_timeout = 3600001'),
+      ...all(cannotSetTo('statement_timeout', '1h0'), "SET statement_timeout = '0'\n'0'"),
+      {
+        name: 'no limit is the longest one',
+        send: [
+          f.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout TO 0'),
+          ...extended("SET SESSION idle_session_timeout = '0'"),
+          f.query('SHOW statement_timeout; SHOW idle_in_transaction_session_timeout'),
+          f.query("SET statement_timeout = '1s'"),
+          f.query("BEGIN; SET LOCAL statement_timeout = '0s'"),
+          f.query('SHOW statement_timeout'),
+          f.query('ROLLBACK; SHOW statement_timeout; SHOW idle_session_timeout'),
+          f.query('RESET ALL; SHOW statement_timeout'),
+        ],
+        sees: [
+          ...['C SET', 'C SET', 'Z I', '1', '2', 'n', 'C SET', 'Z I'],
+          ...['T', 'D 1h', 'C SHOW', 'T', 'D 1h', 'C SHOW', 'Z I'],
+          ...['C SET', 'Z I', 'C BEGIN', 'C SET', 'Z T', 'T', 'D 1h', 'C SHOW', 'Z T'],
+          ...['C ROLLBACK', 'T', 'D 1s', 'C SHOW', 'T', 'D 0', 'C SHOW', 'Z I'],
+          ...['C RESET', 'T', 'D 5min', 'C SHOW', 'Z I'],
+        ],
+      },
+      {
+        name: 'for a prepared SET as well',
+        send: [
+          f.parse('none', 'SET statement_timeout = 0'),
+          ...[f.bind('', 'none'), f.execute(''), f.sync()],
+          f.query('SHOW statement_timeout'),
+        ],
+        sees: ['1', '2', 'C SET', 'Z I', 'T', 'D 1h', 'C SHOW', 'Z I'],
+      },
       ...all(cannotSetTo('statement_timeout', '2h'), "SET statement_timeout = '2h'"),
       ...all(cannotSetTo('statement_timeout', '-1'), 'SET statement_timeout = -1'),
       ...all(
-        cannotSetTo('idle_in_transaction_session_timeout', '0'),
-        'SET idle_in_transaction_session_timeout = 0',
+        cannotSetTo('idle_in_transaction_session_timeout', '61min'),
+        "SET idle_in_transaction_session_timeout = '61min'",
       ),
       ...all(cannotSetTo('work_mem', '2GB'), "SET work_mem = '2GB'", "SET LOCAL work_mem = '2GB'"),
       ...all(cannotSetTo('work_mem', '2147483647'), 'SET work_mem = 2147483647'),

@@ -59,7 +59,7 @@ export const credentials: readonly Row[] = [
     id: 'D17',
     title: 'credentials',
     cases: [
-      ...relations('pg_authid', 'pg_shadow', 'pg_user_mapping', 'pg_user_mappings'),
+      ...relations('pg_authid', 'pg_shadow', 'pg_user_mapping'),
       ...relations('pg_catalog.pg_authid', 'information_schema.user_mapping_options'),
       ...relations('pg_stat_subscription', 'pg_stat_wal_receiver'),
       ...closed('SELECT * FROM information_schema.foreign_server_options'),
@@ -69,27 +69,29 @@ export const credentials: readonly Row[] = [
         'WITH x AS (TABLE pg_authid) SELECT 1 FROM x',
         'COPY pg_authid TO STDOUT',
       ),
-      ...Object.entries({ pg_foreign_server: 'srvoptions', pg_subscription: 'subconninfo' }).map(
-        ([relation, column]) => ({
-          name: `${relation}.${column} is shown in no shape`,
-          run: async (world: World) => {
-            const [held] = await world.observer.ask(`SELECT ${column}::text FROM ${relation}`);
-            expect(held).toContain('hidden-host');
-            const client = await world.login('readonly');
-            for (const text of optionShapes(relation, column)) {
-              for (const messages of [[f.query(text)], extended(text)]) {
-                client.send(...messages);
-                const raw = await client.untilReady();
-                // Refused, or without what is hidden; which of both is for the product to say.
-                const told = Buffer.concat(raw.map(({ body }) => body)).toString('latin1');
-                expect(told.includes('hidden-'), `${text}: ${show(raw).join()}`).toBe(false);
-                expect(show(raw).at(-1), text).toBe('Z I');
-              }
+      ...Object.entries({
+        pg_foreign_server: 'srvoptions',
+        pg_user_mappings: 'umoptions',
+        pg_subscription: 'subconninfo',
+      }).map(([relation, column]) => ({
+        name: `${relation}.${column} is shown in no shape`,
+        run: async (world: World) => {
+          const [held] = await world.observer.ask(`SELECT ${column}::text FROM ${relation}`);
+          expect(held).toContain('hidden-');
+          const client = await world.login('readonly');
+          for (const text of optionShapes(relation, column)) {
+            for (const messages of [[f.query(text)], extended(text)]) {
+              client.send(...messages);
+              const raw = await client.untilReady();
+              // Refused, or without what is hidden; which of both is for the product to say.
+              const told = Buffer.concat(raw.map(({ body }) => body)).toString('latin1');
+              expect(told.includes('hidden-'), `${text}: ${show(raw).join()}`).toBe(false);
+              expect(show(raw).at(-1), text).toBe('Z I');
             }
-            client.close();
-          },
-        }),
-      ),
+          }
+          client.close();
+        },
+      })),
     ],
   },
 ];

@@ -16,7 +16,16 @@ import type { Row, RowsCase } from '../model.ts';
 import { exchange } from '../run-rows.ts';
 
 export const reads: readonly Row[] = [
-  { id: 'D12', title: 'transaction ids', cases: calls('txid_current()', 'pg_current_xact_id()') },
+  {
+    id: 'D12',
+    title: 'transaction ids',
+    cases: calls(
+      'txid_current()',
+      'pg_current_xact_id()',
+      'txid_status(3)',
+      "pg_xact_status('3'::xid8)",
+    ),
+  },
   {
     id: 'D13',
     title: 'time and size',
@@ -184,6 +193,11 @@ export const reads: readonly Row[] = [
         'SELECT x.f_of_t FROM t x',
         'SELECT (t).f_of_t FROM t',
         "SELECT pg_input_is_valid('x', 'dom')",
+        "SELECT pg_input_is_valid('{x}', 'dom[]')",
+        "SELECT pg_input_is_valid('x', 'main.dom'), pg_input_is_valid('x', 'pg_catalog.dom')",
+        "SELECT pg_input_is_valid('x', 'd' || 'om')",
+        "SELECT pg_input_is_valid('x', ssn) FROM t",
+        "SELECT * FROM pg_catalog.pg_input_error_info('x', E'do\\x6d')",
       ),
     ],
   },

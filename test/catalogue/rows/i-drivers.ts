@@ -141,6 +141,45 @@ export const drivers: readonly Row[] = [
     id: 'I08',
     title: 'catalogue queries of tools',
     cases: [
+      {
+        name: 'what pg_dump begins with',
+        send: [
+          f.query('SET statement_timeout = 0'),
+          f.query('SET lock_timeout = 0'),
+          f.query('SET idle_in_transaction_session_timeout = 0'),
+          f.query('SET row_security = off'),
+          f.query('BEGIN'),
+          f.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY'),
+          f.query('LOCK TABLE main.t, main.u IN ACCESS SHARE MODE'),
+          f.query('COPY main.pt_1 TO stdout'),
+          f.query('COMMIT'),
+        ],
+        sees: [
+          ...['C SET', 'Z I', 'C SET', 'Z I', 'C SET', 'Z I', 'C SET', 'Z I'],
+          ...['C BEGIN', 'Z T', 'C SET', 'Z T', 'C LOCK TABLE', 'Z T'],
+          ...['H', 'd', 'd', 'c', 'C COPY 2', 'Z T', 'C COMMIT', 'Z I'],
+        ],
+      },
+      {
+        from: 17,
+        text: 'SET transaction_timeout = 0; SHOW transaction_timeout',
+        rows: ['0'],
+        simpleOnly: true,
+      },
+      {
+        from: 17,
+        text: `SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings
+                WHERE name = 'restrict_nonsystem_relation_kind'`,
+        rows: ['view, foreign-table'],
+      },
+      { text: 'RESET restrict_nonsystem_relation_kind', rows: 'none' },
+      { from: 18, text: "SELECT * FROM pg_get_sequence_data('s')", rows: ['1|t'] },
+      {
+        from: 16,
+        text: "SELECT pg_input_is_valid('x', 'int'), pg_input_is_valid('1', 'pg_catalog.int8[]')",
+        rows: ['f|f'],
+      },
+      { from: 15, text: 'SELECT pg_stat_force_next_flush()', rows: [''] },
       ...Object.entries(toolQueries).map(([name, text]): RowsCase => ({
         name,
         text,
