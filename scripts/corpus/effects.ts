@@ -53,10 +53,13 @@ export function effectsIn(json: string, { user, mode }: Expected): readonly stri
   return [...found, ...new Set((state.locks ?? []).flatMap(lockEffect))];
 }
 
+/** What a SELECT holds; under SERIALIZABLE it leaves marks besides, for which nobody waits. */
+const readersLocks: ReadonlySet<string> = new Set(['AccessShareLock', 'SIReadLock']);
+
 function lockEffect([type, mode]: readonly [string, string]): string[] {
   if (type === 'advisory') return ['an advisory lock was taken'];
   const isHeld = type === 'relation' || type === 'tuple' || type === 'object';
-  return isHeld && mode !== 'AccessShareLock' ? [`${mode} on a ${type}`] : [];
+  return isHeld && !readersLocks.has(mode) ? [`${mode} on a ${type}`] : [];
 }
 
 /** Over the hour that a readonly key may ask for. */

@@ -68,7 +68,7 @@ const wrongLength: Mutation = (frames, random) =>
     if (frame.length < 5) return frame;
     const actual = frame.readInt32BE(1);
     const wrong = random.chance(0.5) ? actual + random.pick([-2, -1, 1, 2]) : random.pick(lengths);
-    frame.writeInt32BE(wrong, 1);
+    frame.writeInt32BE(wrong | 0, 1);
     return frame;
   });
 
