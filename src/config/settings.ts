@@ -97,6 +97,18 @@ export const settings = {
     default: '268435456 (256 MiB)',
   },
   startupSeconds: { key: 'limits.startup_seconds', kind: integer(1, 600), default: '30' },
+  metricsEnabled: {
+    key: 'metrics.enabled',
+    env: 'HATIDATA_METRICS_ENABLED',
+    kind: flag,
+    default: 'true',
+  },
+  metricsListen: {
+    key: 'metrics.listen',
+    env: 'HATIDATA_METRICS_LISTEN_ADDR',
+    kind: listenAddress,
+    default: 'localhost:9090',
+  },
   logLevel: {
     key: 'log.level',
     env: 'HATIDATA_LOG_LEVEL',

@@ -56,6 +56,7 @@ describe('values', () => {
         messageBytes: 256 * 1024 * 1024,
         startupSeconds: 30,
       },
+      metrics: { host: 'localhost', port: 9090 },
       log: { level: 'info', pretty: false },
     });
   });
@@ -123,6 +124,13 @@ describe('values', () => {
       readerUrl: env.HATIDATA_ENGINE_READER_URL,
     });
     expect(config.controlDatabaseUrl).toBe(env.HATIDATA_CONTROL_DATABASE_URL);
+  });
+
+  test('metrics elsewhere, or nowhere', () => {
+    const env = { HATIDATA_METRICS_LISTEN_ADDR: '[::1]:9191' };
+    expect(resolved({ env }).config.metrics).toEqual({ host: '::1', port: 9191 });
+    const off = { toml: 'metrics.enabled = false\nmetrics.listen = "localhost:5439"' };
+    expect(resolved(off).config.metrics).toBeUndefined();
   });
 
   test('the result is frozen to the bottom', () => {
@@ -242,6 +250,16 @@ describe('faults', () => {
       'cleartext for all',
       { env: { HATIDATA_LISTEN_ADDR: '[::]:5439' } },
       /^HATIDATA_LISTEN_ADDR: "::" can be reached from other machines/,
+    ],
+    [
+      'metrics without a port',
+      { env: { HATIDATA_METRICS_LISTEN_ADDR: 'localhost' } },
+      /^HATIDATA_METRICS_LISTEN_ADDR: "localhost" is not an address and a port/,
+    ],
+    [
+      'metrics where clients connect',
+      { toml: 'metrics.listen = "localhost:5439"' },
+      /^config\.toml:metrics\.listen: port 5439 is where clients connect/,
     ],
     ['broken file', { toml: 'listen = = 1' }, /^config\.toml:1:\d+: the file is not valid TOML/],
   ])('%s', (_name, given, expected) => {
