@@ -1,5 +1,6 @@
 import { errorRegistry, type ErrorCode } from '../errors.ts';
 import { actions } from './judgement-meter.ts';
+import type { Latencies } from './latencies.ts';
 import type { Metrics } from './metrics.ts';
 import { counter, gauge, histogram, type Labels, type ReadMetric } from './read-metric.ts';
 import { sessionStates } from './session-meter.ts';
@@ -114,7 +115,7 @@ function statementMetrics({ sessions, judgements }: Metrics): ReadMetric[] {
         help: 'Time of each step of the pipeline, its waits included; one statement in 17 is timed',
         labels: ['step'],
       },
-      () => labelled('step', judgements.steps),
+      () => labelled('step', stepsByName(judgements.steps)),
     ),
   ];
 }
@@ -283,6 +284,12 @@ function hitsAndMisses(counts: { readonly hits: number; readonly misses: number 
       ['miss', counts.misses],
     ])
   );
+}
+
+function* stepsByName(
+  steps: ReadonlyMap<string, Latencies>,
+): Iterable<readonly [string, Latencies]> {
+  for (const [name, latencies] of steps) yield [name.replace(/Step$/, ''), latencies];
 }
 
 function asNumber(value: boolean | undefined): number | undefined {

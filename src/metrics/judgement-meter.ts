@@ -8,6 +8,7 @@ export type Action = (typeof actions)[number];
 
 /** What the pipeline reports. The names of steps and classes come from our own code, never from a client. */
 export class JudgementMeter {
+  /** By the names of the steps' functions. */
   readonly steps = new Map<string, Latencies>();
   /** Statements by what they do, and by what became of them, in the order of `actions`. */
   readonly judged = new Map<string, [forward: number, refuse: number, answer: number]>();
@@ -42,6 +43,6 @@ export class Stopwatch {
     let latencies = this.steps.get(step);
     if (latencies === undefined) this.steps.set(step, (latencies = new Latencies(stepBounds)));
     latencies.observe((now - this.last) / 1_000);
-    this.last = performance.now();
+    this.last = now;
   }
 }

@@ -96,11 +96,11 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
     const result = step(request);
     if (result instanceof Promise) {
       return result.then((decision) => {
-        request.stopwatch?.lap(nameOf(step));
+        request.stopwatch?.lap(step.name);
         return decision === undefined ? runFrom(at + 1, request) : counted(request, decision);
       });
     }
-    request.stopwatch?.lap(nameOf(step));
+    request.stopwatch?.lap(step.name);
     if (result !== undefined) return counted(request, result);
   }
   const { classified } = request;
@@ -121,10 +121,6 @@ function counted({ classified, parts }: StatementRequest, decision: Decision): D
     for (const statement of classified.statements)
       parts.meter.count(classOf(statement), decision.action);
   return decision;
-}
-
-function nameOf(step: Step): string {
-  return step.name.replace(/Step$/, '');
 }
 
 /** Code that nobody can read may define as well. */

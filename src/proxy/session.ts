@@ -249,7 +249,7 @@ export class Session implements LiveSession {
       case Backend.ReadyForQuery:
         this.status = transactionStatus(body[0]);
         this.owed.onReady();
-        this.parts.meter.ready(this.status, this.owed.isEmpty);
+        this.parts.meter.ready(this.status, this.owed.isEmpty && !this.busy);
         if (this.status === 'idle') this.messages.endOfTransaction();
         return undefined;
       case Backend.ErrorResponse:
