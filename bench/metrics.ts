@@ -19,7 +19,7 @@ const rounds = Number(values.rounds);
 const perRound = 50_000;
 
 const totals = new SessionTotals();
-const session = totals.open();
+const session = totals.open({ agent: 'bench', requestId: () => undefined });
 const { bytes } = totals;
 const [Q, P, B, D, E, S] = ['Q', 'P', 'B', 'D', 'E', 'S'].map((letter) => letter.charCodeAt(0));
 
@@ -57,7 +57,14 @@ function decider(meter: JudgementMeter): () => void {
   } as const;
   const searched = new SearchedSchemas([], undefined);
   return () => {
-    const decision = decide({ text, parameterTypes: [], principal, searched, parts });
+    const decision = decide({
+      text,
+      parameterTypes: [],
+      principal,
+      searched,
+      parts,
+      trace: undefined,
+    });
     if (decision instanceof Promise || decision.action !== 'forward') throw new Error('not passed');
   };
 }

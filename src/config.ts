@@ -28,6 +28,8 @@ export interface Config {
   readonly limits: Limits;
   /** Where numbers and readiness are told over HTTP; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Where traces are sent; undefined: there are none. */
+  readonly tracing: { readonly endpoint: string; readonly samplePercent: number } | undefined;
   readonly log: {
     readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
     /** Lines for people in place of JSON. */
@@ -95,6 +97,7 @@ export function resolveConfig({
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
     limits: readLimits(sources),
     metrics: readMetrics(sources, listen),
+    tracing: readTracing(sources),
     log: {
       level: sources.read(settings.logLevel) ?? 'info',
       pretty: sources.read(settings.logPretty) ?? isTerminal ?? false,
@@ -185,6 +188,12 @@ function readLimits(sources: Sources): Limits {
     );
   }
   return limits;
+}
+
+function readTracing(sources: Sources): Config['tracing'] {
+  const endpoint = sources.read(settings.tracingEndpoint);
+  const samplePercent = sources.read(settings.tracingSamplePercent) ?? 100;
+  return endpoint === undefined ? undefined : { endpoint, samplePercent };
 }
 
 function readMetrics(sources: Sources, listen: Config['listen']): Config['metrics'] {

@@ -149,7 +149,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       allowCleartext: config.allowCleartext,
       limits: config.limits,
       meter: {
-        opened: () => metrics.sessions.open(),
+        opened: (about) => metrics.sessions.open(about),
         refused: (code) => metrics.connectionsRefused.add(code),
       },
       log,

@@ -1,4 +1,5 @@
 import { Latencies, stepBounds } from './latencies.ts';
+import type { StatementTrace } from './tracing.ts';
 
 /** One statement in this many has its steps timed. A prime, so that it does not keep step with a client's own rhythm. */
 export const samplingInterval = 17;
@@ -14,12 +15,14 @@ export class JudgementMeter {
   readonly judged = new Map<string, [forward: number, refuse: number, answer: number]>();
   private turn = 0;
 
-  /** A stopwatch for the steps of this text, if it is its turn. */
-  stopwatch(): Stopwatch | undefined {
+  /** A stopwatch for the steps of this text, if it is traced or its turn. */
+  stopwatch(trace: StatementTrace | undefined): Stopwatch | undefined {
     this.turn += 1;
-    if (this.turn < samplingInterval) return undefined;
-    this.turn = 0;
-    return new Stopwatch(this.steps);
+    if (this.turn >= samplingInterval) {
+      this.turn = 0;
+      return new Stopwatch(this.steps, trace);
+    }
+    return trace === undefined ? undefined : new Stopwatch(undefined, trace);
   }
 
   count(statementClass: string, action: Action): void {
@@ -31,18 +34,25 @@ export class JudgementMeter {
 
 /** Times one step after the other; a step that waits is timed with its wait. */
 export class Stopwatch {
-  private readonly steps: Map<string, Latencies>;
+  private readonly steps: Map<string, Latencies> | undefined;
+  private readonly trace: StatementTrace | undefined;
   private last = performance.now();
 
-  constructor(steps: Map<string, Latencies>) {
+  constructor(steps: Map<string, Latencies> | undefined, trace: StatementTrace | undefined) {
     this.steps = steps;
+    this.trace = trace;
   }
 
   lap(step: string): void {
     const now = performance.now();
-    let latencies = this.steps.get(step);
-    if (latencies === undefined) this.steps.set(step, (latencies = new Latencies(stepBounds)));
-    latencies.observe((now - this.last) / 1_000);
+    this.trace?.step(step, this.last, now);
+    if (this.steps !== undefined) observe(this.steps, step, (now - this.last) / 1_000);
     this.last = now;
   }
+}
+
+function observe(steps: Map<string, Latencies>, step: string, seconds: number): void {
+  let latencies = steps.get(step);
+  if (latencies === undefined) steps.set(step, (latencies = new Latencies(stepBounds)));
+  latencies.observe(seconds);
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import { errorRegistry } from '../errors.ts';
 import { Latencies, statementBounds } from './latencies.ts';
 import { Tally } from './tally.ts';
+import { SessionTraces, type SessionAbout, type Tracer } from './tracing.ts';
 
 /**
  * What sessions report. These calls lie on the way of every statement, so they only add to plain numbers; names and
@@ -22,9 +23,13 @@ export class SessionTotals {
   readonly refusals = new Tally<ErrorCode>(errorCodes());
   /** Sessions that were ended by us, and why. */
   readonly ends = new Tally<ErrorCode>(errorCodes());
+  /** Set where statements are traced. */
+  tracer: Tracer | undefined;
 
-  open(): SessionMeter {
-    const meter = new SessionMeter(this);
+  open(about: SessionAbout): SessionMeter {
+    const { tracer } = this;
+    const traces = tracer === undefined ? undefined : new SessionTraces(tracer, about);
+    const meter = new SessionMeter(this, traces);
     this.live.add(meter);
     this.opened += 1;
     return meter;
@@ -43,14 +48,16 @@ const silent: ReadonlySet<number> = new Set([0x64, 0x63, 0x66, 0x58]);
  */
 export class SessionMeter {
   readonly totals: SessionTotals;
+  readonly traces: SessionTraces | undefined;
   /** When the statements began that have not been answered, oldest first. */
   private begun: number[] = [];
   /** When the batch began whose Sync has not come; 0 for none. */
   private batchBegun = 0;
   private transaction: 'idle' | 'inTransaction' | 'failed' = 'idle';
 
-  constructor(totals: SessionTotals) {
+  constructor(totals: SessionTotals, traces: SessionTraces | undefined) {
     this.totals = totals;
+    this.traces = traces;
   }
 
   get state(): SessionState {
@@ -63,12 +70,17 @@ export class SessionMeter {
   received(type: number): void {
     this.totals.messages[type & 0xff]! += 1;
     if (type === query || type === functionCall) {
-      this.begun.push(performance.now());
+      const now = performance.now();
+      this.begun.push(now);
+      this.traces?.query(now);
     } else if (type === sync) {
-      this.begun.push(this.batchBegun === 0 ? performance.now() : this.batchBegun);
+      const begun = this.batchBegun === 0 ? performance.now() : this.batchBegun;
+      this.begun.push(begun);
       this.batchBegun = 0;
+      this.traces?.sync(begun);
     } else if (this.batchBegun === 0 && !silent.has(type)) {
       this.batchBegun = performance.now();
+      this.traces?.batchBegan(this.batchBegun);
     }
   }
 
@@ -82,19 +94,28 @@ export class SessionMeter {
     const begun = this.begun.shift();
     if (begun !== undefined) this.totals.statements.observe((performance.now() - begun) / 1_000);
     if (isQuiet && this.begun.length > 0) this.begun = [];
+    this.traces?.ready(isQuiet);
   }
 
   refused(code: ErrorCode): void {
     this.totals.refusals.add(code);
+    this.noteError(code);
   }
 
   /** The session is ended by us. */
   ended(code: ErrorCode): void {
     this.totals.ends.add(code);
+    this.noteError(code);
   }
 
   close(): void {
     this.totals.live.delete(this);
+    this.traces?.close();
+  }
+
+  private noteError(code: ErrorCode): void {
+    const trace = this.traces?.current;
+    if (trace !== undefined) trace.code ??= code;
   }
 }
 

@@ -151,7 +151,8 @@ export class ClientMessages {
     // What the engine will skip is not judged, and not answered.
     if (this.owed.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
-    const decision = decide({ ...statement, principal, searched, parts: pipeline });
+    const trace = this.parts.meter.traces?.current;
+    const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
     if (!(decision instanceof Promise)) return then(this.checked(decision));
     // The error that makes the engine skip may have come meanwhile.
     return decision.then((made) => (this.owed.isSkipping ? undefined : then(this.checked(made))));

@@ -6,6 +6,7 @@ import type { EngineRole } from '../engine/roles.ts';
 import { openUpstream } from '../engine/upstream.ts';
 import { HatiError, type ErrorCode } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import type { SessionAbout } from '../metrics/tracing.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
@@ -50,7 +51,7 @@ export interface ListenerParts {
 }
 
 export interface ConnectionMeter {
-  opened(): SessionMeter;
+  opened(about: SessionAbout): SessionMeter;
   refused(code: ErrorCode): void;
 }
 
@@ -201,7 +202,10 @@ export class Listener {
       upstream.close();
       throw error;
     }
-    const meter = parts.meter.opened();
+    const meter = parts.meter.opened({
+      agent: principal.agent,
+      requestId: () => startup.parameters.get('hatidata_request_id'),
+    });
     const session = new Session({
       client: socket,
       early: startup.reader.rest,

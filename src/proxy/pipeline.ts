@@ -1,5 +1,6 @@
 import type { HatiError } from '../errors.ts';
 import type { JudgementMeter, Stopwatch } from '../metrics/judgement-meter.ts';
+import type { StatementTrace } from '../metrics/tracing.ts';
 import type { Catalogue } from '../policy/catalogue.ts';
 import type { KeyDirectory, Principal } from '../ports.ts';
 import type { StatementReader } from '../sql/reader.ts';
@@ -60,6 +61,8 @@ export interface StatementRequest {
   replacement: string | undefined;
   /** Where its steps are timed; see `metrics/judgement-meter.ts`. */
   readonly stopwatch: Stopwatch | undefined;
+  /** Where tracing is on. */
+  readonly trace: StatementTrace | undefined;
 }
 
 export interface PipelineParts {
@@ -78,13 +81,16 @@ export interface PipelineParts {
 
 /** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */
 export function decide(
-  asked: Pick<StatementRequest, 'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts'>,
+  asked: Pick<
+    StatementRequest,
+    'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts' | 'trace'
+  >,
 ): Decision | Promise<Decision> {
   const request: StatementRequest = {
     ...asked,
     classified: undefined,
     replacement: undefined,
-    stopwatch: asked.parts.meter.stopwatch(),
+    stopwatch: asked.parts.meter.stopwatch(asked.trace),
   };
   return runFrom(0, request);
 }
@@ -115,11 +121,14 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
   });
 }
 
-function counted({ classified, parts }: StatementRequest, decision: Decision): Decision {
-  if (classified === undefined) parts.meter.count('unread', decision.action);
-  else
-    for (const statement of classified.statements)
-      parts.meter.count(classOf(statement), decision.action);
+function counted({ classified, parts, trace }: StatementRequest, decision: Decision): Decision {
+  const { action } = decision;
+  const count = (statementClass: string): void => {
+    parts.meter.count(statementClass, action);
+    trace?.judged(statementClass, action);
+  };
+  if (classified === undefined) count('unread');
+  else for (const statement of classified.statements) count(classOf(statement));
   return decision;
 }
 

@@ -22,9 +22,16 @@ export async function startMonitoring(config: Config, log: Logger): Promise<Moni
   const server = new MetricsServer({ metrics, readiness, log });
   const close = async (): Promise<void> => {
     metrics.close();
+    await metrics.sessions.tracer?.close();
     await server.close();
   };
   try {
+    if (config.tracing !== undefined) {
+      // Here and not above: without tracing, none of its packages is loaded.
+      const { openTelemetryTracer } = await import('../metrics/open-telemetry.ts');
+      const { tracing } = config;
+      metrics.sessions.tracer = openTelemetryTracer({ tracing, version: metrics.version, log });
+    }
     return { metrics, readiness, addresses: await serveHttp(server, config, log), close };
   } catch (error) {
     await close();

@@ -57,6 +57,7 @@ describe('values', () => {
         startupSeconds: 30,
       },
       metrics: { host: 'localhost', port: 9090 },
+      tracing: undefined,
       log: { level: 'info', pretty: false },
     });
   });
@@ -131,6 +132,14 @@ describe('values', () => {
     expect(resolved({ env }).config.metrics).toEqual({ host: '::1', port: 9191 });
     const off = { toml: 'metrics.enabled = false\nmetrics.listen = "localhost:5439"' };
     expect(resolved(off).config.metrics).toBeUndefined();
+  });
+
+  test('traces, with the share of statements', () => {
+    const toml = '[tracing]\notlp_endpoint = "http://collector:4318"\nsample_percent = 5';
+    expect(resolved({ toml }).config.tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      samplePercent: 5,
+    });
   });
 
   test('the result is frozen to the bottom', () => {
@@ -260,6 +269,16 @@ describe('faults', () => {
       'metrics where clients connect',
       { toml: 'metrics.listen = "localhost:5439"' },
       /^config\.toml:metrics\.listen: port 5439 is where clients connect/,
+    ],
+    [
+      'a collector that is no URL, without its password',
+      { toml: 'tracing.otlp_endpoint = "grpc://u:canary-secret@h"' },
+      /^config\.toml:tracing\.otlp_endpoint: the given value is not a URL such as/,
+    ],
+    [
+      'no share',
+      { toml: 'tracing.sample_percent = 0' },
+      /tracing\.sample_percent: 0 is not a whole/,
     ],
     ['broken file', { toml: 'listen = = 1' }, /^config\.toml:1:\d+: the file is not valid TOML/],
   ])('%s', (_name, given, expected) => {

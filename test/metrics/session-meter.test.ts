@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { SessionTotals } from '../../src/metrics/session-meter.ts';
 
+const about = { agent: 'a', requestId: () => undefined };
+
 function play(steps: string): { answered: number; state: string } {
   const totals = new SessionTotals();
-  const meter = totals.open();
+  const meter = totals.open(about);
   for (const step of steps.split(' ')) {
     if (step === 'ready') meter.ready('idle', false);
     else if (step === 'quiet') meter.ready('idle', true);
@@ -37,7 +39,7 @@ describe('a session', () => {
 
   test('a batch takes from its first message on', async () => {
     const totals = new SessionTotals();
-    const meter = totals.open();
+    const meter = totals.open(about);
     meter.received('P'.charCodeAt(0));
     await new Promise((resolve) => setTimeout(resolve, 30));
     meter.received('S'.charCodeAt(0));
@@ -47,7 +49,7 @@ describe('a session', () => {
 
   test('is counted until it is closed', () => {
     const totals = new SessionTotals();
-    const meters = [totals.open(), totals.open()];
+    const meters = [totals.open(about), totals.open(about)];
     meters[0]!.close();
     expect([totals.live.size, totals.opened]).toEqual([1, 2]);
   });
