@@ -58,7 +58,7 @@ export function statusCommand(
       );
       writeLine(
         context.stdout,
-        json === true ? JSON.stringify(status, null, 2) : renderStatus(status),
+        json === true ? JSON.stringify(status, null, 2) : renderStatus(status, config),
       );
       if (!status.answering) setExitCode(exitCodeNotRunning);
     });
@@ -128,7 +128,8 @@ async function countKeys(
   }
 }
 
-function renderStatus(status: Status): string {
+function renderStatus(status: Status, config: Config): string {
+  const isMissing = status.answering && config.metrics !== undefined;
   const state = status.answering
     ? `running (process ${status.pid}, for ${duration(status.uptime_seconds ?? 0)})`
     : status.running
@@ -138,7 +139,7 @@ function renderStatus(status: Status): string {
     ['Proxy', state],
     ['Ready', status.ready === null ? null : describeReadiness(status)],
     ['Address', status.address],
-    ['Metrics', status.metrics],
+    ['Metrics', status.metrics ?? (isMissing ? 'not served; the log says why' : null)],
     ['Engine', status.engine],
     ['Keys', status.keys === null ? null : `${status.keys} active`],
     ['Directory', status.directory],

@@ -121,15 +121,16 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
   });
 }
 
-function counted({ classified, parts, trace }: StatementRequest, decision: Decision): Decision {
-  const { action } = decision;
-  const count = (statementClass: string): void => {
-    parts.meter.count(statementClass, action);
-    trace?.judged(statementClass, action);
-  };
-  if (classified === undefined) count('unread');
-  else for (const statement of classified.statements) count(classOf(statement));
+function counted(request: StatementRequest, decision: Decision): Decision {
+  const { classified } = request;
+  if (classified === undefined) count(request, 'unread', decision);
+  else for (const statement of classified.statements) count(request, classOf(statement), decision);
   return decision;
+}
+
+function count({ parts, trace }: StatementRequest, statementClass: string, { action }: Decision) {
+  parts.meter.count(statementClass, action);
+  trace?.judged(statementClass, action);
 }
 
 /** Code that nobody can read may define as well. */

@@ -1,5 +1,7 @@
 /** `hati status`, and `hati status --watch`, beside a real proxy that comes and goes. */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -105,10 +107,25 @@ test('without metrics, status goes without readiness and watch says why', async 
   const env = { HATIDATA_METRICS_ENABLED: 'false' };
   expect((await hati.run(['init', hati.project, '--port', '0'], { env })).code).toBe(0);
   hati.record();
-  const { stdout, code } = await hati.run(['status']);
+  const { stdout, code } = await hati.run(['status'], { env });
   expect(code).toBe(0);
   expect(stdout).not.toMatch(/^(?:Ready|Metrics)/m);
   const child = hati.spawn(['status', '--watch']);
   await new Lines(child).like(/the proxy tells no metrics/);
   expect(await interrupted(child)).toBe(0);
+});
+
+test('where its port is taken, status says that nothing is told', async () => {
+  expect((await hati.run(['stop'])).code).toBe(0);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const env = { HATIDATA_METRICS_LISTEN_ADDR: `127.0.0.1:${port}` };
+  expect((await hati.run(['init', hati.project, '--port', '0'], { env })).code).toBe(0);
+  taken.close();
+  hati.record();
+  expect((await hati.run(['status'])).stdout).toContain('Metrics    not served; the log says why');
+  expect((await hati.run(['logs'])).stdout).toContain(
+    `Metrics cannot be served: port ${port} is in use`,
+  );
 });
