@@ -154,10 +154,12 @@ describe('sessions', () => {
     await others[0].query('BEGIN');
     await others[1].query('BEGIN');
     await others[1].query('SELEC').catch(() => undefined);
-    const sleeping = others[2].query('SELECT pg_sleep(60)');
+    const cancelled = expect(others[2].query('SELECT pg_sleep(60)')).rejects.toMatchObject({
+      code: '57014',
+    });
     const silent = new RawClient(proxy.port);
-    await until(async () => (await states())['arriving'] === 1);
-    expect(await states()).toEqual({
+    // pg tells of an error before it has read ReadyForQuery.
+    await expect.poll(states, { timeout: 60_000 }).toEqual({
       arriving: 1,
       idle: 2,
       active: 1,
@@ -168,10 +170,11 @@ describe('sessions', () => {
     await admin.query('SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE $1', [
       'SELECT pg_sleep(60)%',
     ]);
-    await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+    await cancelled;
     for (const client of others) await client.end();
-    await until(async () => (await states())['idle'] === 2);
-    expect(Object.values(await states())).toEqual([0, 2, 0, 0, 0]);
+    await expect
+      .poll(async () => Object.values(await states()), { timeout: 60_000 })
+      .toEqual([0, 2, 0, 0, 0]);
   });
 
   test('that were ended by us, and why', async () => {
