@@ -1,4 +1,5 @@
 import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { Principal } from '../ports.ts';
 import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
 import {
@@ -44,6 +45,7 @@ export interface ClientMessagesParts {
   readonly outlets: Outlets;
   readonly owed: ResponseQueue;
   readonly log: SessionLog;
+  readonly meter: SessionMeter;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
@@ -149,7 +151,8 @@ export class ClientMessages {
     // What the engine will skip is not judged, and not answered.
     if (this.owed.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
-    const decision = decide({ ...statement, principal, searched, parts: pipeline });
+    const trace = this.parts.meter.traces?.current;
+    const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
     if (!(decision instanceof Promise)) return then(this.checked(decision));
     // The error that makes the engine skip may have come meanwhile.
     return decision.then((made) => (this.owed.isSkipping ? undefined : then(this.checked(made))));
@@ -185,6 +188,7 @@ export class ClientMessages {
   private failQuery(response: Buffer): void {
     if (this.owed.isEmpty && !this.owed.isUnsynced && this.outlets.status() === 'idle') {
       this.outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
+      this.parts.meter.ready('idle', true);
       return;
     }
     this.owed.push({ of: 'query', response });
@@ -206,7 +210,9 @@ export class ClientMessages {
         this.checkNotFailed();
         this.outlets.toClient(await answerSimple(this.parts.ownAnswers, statement));
       }
-      this.outlets.toClient(readyForQuery(this.outlets.status()));
+      const status = this.outlets.status();
+      this.outlets.toClient(readyForQuery(status));
+      this.parts.meter.ready(status, true);
     } catch (error) {
       this.failQuery(this.parts.log.response(error));
     }

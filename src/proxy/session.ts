@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { UpstreamConnection } from '../engine/upstream.ts';
 import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse } from '../wire/backend-messages.ts';
@@ -40,6 +41,7 @@ export interface SessionParts {
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
   readonly log: Logger;
+  readonly meter: SessionMeter;
   /** Called once, when both sides are closed. */
   readonly onClosed: () => void;
 }
@@ -87,13 +89,14 @@ export class Session implements LiveSession {
       onHeader: (type) => this.owed.onHeader(type),
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
-    this.log = new SessionLog(parts.log);
+    this.log = new SessionLog(parts.log, parts.meter);
     this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.messages = new ClientMessages({
       outlets: this.outlets(),
       owed: this.owed,
       log: this.log,
+      meter: parts.meter,
       principal: parts.principal,
       searched: parts.searched,
       pipeline: parts.pipeline,
@@ -148,6 +151,7 @@ export class Session implements LiveSession {
 
   private onClientData(chunk: Buffer): void {
     if (this.state !== 'relaying') return;
+    this.parts.meter.totals.bytes.fromClients += chunk.length;
     this.framer.push(chunk);
     if (!this.busy) this.takeMessages();
   }
@@ -164,6 +168,7 @@ export class Session implements LiveSession {
         }
         const message = this.framer.next();
         if (message === undefined) break;
+        this.parts.meter.received(message.type);
         const waiting = this.messages.take(message);
         if (waiting !== undefined) {
           this.waitFor(waiting);
@@ -198,10 +203,17 @@ export class Session implements LiveSession {
   }
 
   private outlets(): Outlets {
+    const { bytes: counted } = this.parts.meter.totals;
     return {
-      toEngine: (bytes) => void this.engine.write(bytes),
+      toEngine: (bytes) => {
+        counted.toEngine += bytes.length;
+        this.engine.write(bytes);
+      },
       flushToEngine: () => this.engine.uncork(),
-      toClient: (bytes) => void this.client.write(bytes),
+      toClient: (bytes) => {
+        counted.toClients += bytes.length;
+        this.client.write(bytes);
+      },
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
       goodbye: () => this.leave(),
@@ -211,6 +223,8 @@ export class Session implements LiveSession {
   // The engine's side.
 
   private onEngineData(chunk: Buffer): void {
+    const { bytes: counted } = this.parts.meter.totals;
+    counted.fromEngine += chunk.length;
     let pieces: Buffer[];
     try {
       pieces = this.scanner.push(chunk);
@@ -220,7 +234,10 @@ export class Session implements LiveSession {
     }
     if (this.state === 'ending' || !this.client.writable) return;
     let flowing = true;
-    for (const piece of pieces) flowing = this.client.write(piece);
+    for (const piece of pieces) {
+      counted.toClients += piece.length;
+      flowing = this.client.write(piece);
+    }
     if (!flowing) {
       this.engine.pause();
       this.client.once('drain', () => this.engine.resume());
@@ -232,6 +249,7 @@ export class Session implements LiveSession {
       case Backend.ReadyForQuery:
         this.status = transactionStatus(body[0]);
         this.owed.onReady();
+        this.parts.meter.ready(this.status, this.owed.isEmpty && !this.busy);
         if (this.status === 'idle') this.messages.endOfTransaction();
         return undefined;
       case Backend.ErrorResponse:
@@ -284,6 +302,7 @@ export class Session implements LiveSession {
 
   /** Last words; between two messages only, because inside of one they would be read as data. */
   private say(error: HatiError): void {
+    this.parts.meter.ended(error.code);
     if (this.client.writable && this.scanner.atBoundary) {
       this.client.write(errorResponse(error, 'FATAL'));
     }
@@ -303,6 +322,7 @@ export class Session implements LiveSession {
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */
   private part(error: HatiError): void {
     this.state = 'parting';
+    this.parts.meter.ended(error.code);
     this.lastWords = error;
     this.endBackend();
     setTimeout(() => {
