@@ -9,6 +9,7 @@ const weights: Readonly<Record<ActClass, number>> = {
   reset: 5,
   unlisten: 6,
   message: 7,
+  readLock: 1.5,
   lock: 8,
   write: 9,
   maintenance: 10,
