@@ -193,7 +193,7 @@ var pqFeatures = map[string]feature{
 			_, err := neighbour.ExecContext(b.ctx, "SELECT pg_sleep(0.5)")
 			bystander <- err
 		}()
-		ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
 		defer cancel()
 		_, err := one.ExecContext(ctx, "SELECT pg_sleep(60)")
 		return []any{pqFault(err).SQLState, <-bystander, b.client().query("SELECT 1")}

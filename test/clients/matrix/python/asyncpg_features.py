@@ -115,11 +115,11 @@ async def cancel(bench: AsyncpgBench) -> object:
     bystander = asyncio.create_task(neighbour.fetchval('SELECT 1 FROM pg_sleep(0.5)'))
     # It sends a cancel request when its time is over, and waits for what becomes of it.
     try:
-        await connection.fetch('SELECT pg_sleep(60)', timeout=0.2)
+        await connection.fetch('SELECT pg_sleep(60)', timeout=1)
     except TimeoutError:
         ended = 'timeout'
     running = asyncio.create_task(connection.fetch('SELECT pg_sleep(61)'))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(1)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

@@ -12,8 +12,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.postgresql.PGStatement;
 import org.postgresql.util.PSQLWarning;
 
@@ -216,19 +214,16 @@ final class Statements {
   private static Object cancel(Bench bench) throws Exception {
     Connection connection = bench.open();
     Connection neighbour = bench.open();
+    Connection observer = bench.open();
     var bystander = Matrix.inThread(() -> Bench.query(neighbour, "SELECT 1 FROM pg_sleep(0.5)"));
     try (Statement statement = connection.createStatement()) {
       CompletableFuture<String> ended =
-          Matrix.inThread(() -> Bench.fails(() -> statement.executeQuery("SELECT pg_sleep(60)")));
-      while (!ended.isDone()) {
-        // One that comes too early does nothing.
-        statement.cancel();
-        try {
-          ended.get(50, TimeUnit.MILLISECONDS);
-        } catch (TimeoutException stillRunning) {
-          continue;
-        }
-      }
+          Matrix.inThread(() -> Bench.fails(() -> statement.executeQuery("SELECT pg_sleep(64)")));
+      // The driver sends one request for each statement; one that comes too early does nothing.
+      String running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(64)'";
+      while (Bench.query(observer, running).equals(of(of(0L)))) Thread.sleep(20);
+      statement.cancel();
+      ended.get();
       statement.setQueryTimeout(1);
       String late = Bench.state(() -> statement.executeQuery("SELECT pg_sleep(60)"));
       return of(ended.get(), late, bystander.get(), Bench.query(connection, "SELECT 1"));
