@@ -33,6 +33,8 @@ export async function runSuite(
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
     HOME: home,
+    // Nothing is left in the clone.
+    PYTHONPYCACHEPREFIX: join(places.work, 'pycache'),
     HATI_MATRIX_WORK: places.work,
     HATI_MATRIX_DIRECT: urls.direct,
     HATI_MATRIX_PROXY: urls.proxy,
