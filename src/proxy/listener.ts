@@ -136,7 +136,8 @@ export class Listener {
         current = secure;
       });
       if (words.kind === 'cancel') {
-        this.sessions.cancel(words.key);
+        // Clients take the end of this connection for "it is cancelled", and send the next statement.
+        await this.sessions.cancel(words.key);
         // Whatever else it sends is not read, and must not keep it open.
         socket.destroySoon();
         return;

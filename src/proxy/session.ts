@@ -126,11 +126,13 @@ export class Session implements LiveSession {
     client.resume();
   }
 
-  cancel(): void {
+  async cancel(): Promise<void> {
     if (this.owed.isEmpty) return;
-    this.parts.upstream.cancel().catch((error: unknown) => {
+    try {
+      await this.parts.upstream.cancel();
+    } catch (error) {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
-    });
+    }
   }
 
   end(error: HatiError): Promise<void> {
