@@ -1,4 +1,5 @@
 import { errorRows } from './errors-table.ts';
+import { metricsRows } from './metrics-table.ts';
 import { scopesTables } from './scopes-table.ts';
 
 export interface GeneratedPage {
@@ -11,6 +12,7 @@ export interface GeneratedPage {
 export const generatedPages: readonly GeneratedPage[] = [
   { path: 'docs/errors.md', lines: errorRows },
   { path: 'docs/scopes.md', lines: scopesTables },
+  { path: 'docs/metrics.md', lines: metricsRows },
 ];
 
 const begin = '<!-- generated:begin -->';

@@ -27,6 +27,10 @@ export interface Config {
   readonly controlDatabaseUrl: string | undefined;
   readonly pool: Pooling;
   readonly limits: Limits;
+  /** Where numbers and readiness are told over HTTP; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** Where traces are sent; undefined: there are none. */
+  readonly tracing: { readonly endpoint: string; readonly samplePercent: number } | undefined;
   readonly log: {
     readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
     /** Lines for people in place of JSON. */
@@ -120,6 +124,8 @@ export function resolveConfig({
       lifetimeSeconds: sources.read(settings.poolLifetimeSeconds) ?? 3_600,
     },
     limits: readLimits(sources),
+    metrics: readMetrics(sources, listen),
+    tracing: readTracing(sources),
     log: {
       level: sources.read(settings.logLevel) ?? 'info',
       pretty: sources.read(settings.logPretty) ?? isTerminal ?? false,
@@ -211,6 +217,23 @@ function readLimits(sources: Sources): Limits {
     );
   }
   return limits;
+}
+
+function readTracing(sources: Sources): Config['tracing'] {
+  const endpoint = sources.read(settings.tracingEndpoint);
+  const samplePercent = sources.read(settings.tracingSamplePercent) ?? 100;
+  return endpoint === undefined ? undefined : { endpoint, samplePercent };
+}
+
+function readMetrics(sources: Sources, listen: Config['listen']): Config['metrics'] {
+  const metrics = sources.read(settings.metricsListen) ?? { host: 'localhost', port: 9090 };
+  if (!(sources.read(settings.metricsEnabled) ?? true)) return undefined;
+  if (metrics.port !== 0 && metrics.port === listen.port) {
+    sources.faults.push(
+      `${sources.nameOf(settings.metricsListen)}: port ${metrics.port} is where clients connect (${settings.listen.key}); choose another`,
+    );
+  }
+  return metrics;
 }
 
 /** Rules for a listener that other machines can reach. */

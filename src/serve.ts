@@ -16,18 +16,24 @@ import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
 import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
 import { EnginePool } from './engine/pool/pool.ts';
+import { EngineProbe } from './engine/probe.ts';
 import type { EngineRole } from './engine/roles.ts';
 import { BackendTerminator } from './engine/terminator.ts';
 import { openUpstream } from './engine/upstream.ts';
 import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
 import { checkParameters } from './proxy/engine-parameters.ts';
+import type { LoginSink } from './ports.ts';
 import { Listener } from './proxy/listener.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
+import { startMonitoring, type Monitoring } from './serve/monitoring.ts';
+import { listenOn, type Address } from './shared/listen-on.ts';
 import type { Logger } from './shared/log.ts';
 import { StatementReader } from './sql/reader.ts';
 
 export interface RunningProxy {
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly addresses: readonly Address[];
+  /** Where /metrics, /health and /ready are served; undefined where they are not. */
+  readonly metricsAddresses: readonly Address[] | undefined;
   /** Where the embedded server keeps its data; undefined when everything is elsewhere. */
   readonly dataDirectory: string | undefined;
   /**
@@ -56,6 +62,10 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
   /** Of whoever stops us, with clients in the middle of a transaction. */
   let patience = 0;
   try {
+    const monitoring = await startMonitoring(config, log);
+    const { metrics, readiness } = monitoring;
+    const { sources } = metrics;
+    started.add(() => monitoring.close());
     const embedded = await startEngine(config, options, started);
     const logins = engineLogins(config, embedded);
     const controlConfig = controlLogin(config, embedded);
@@ -67,12 +77,18 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const control = connectControlDatabase(controlConfig, log);
     started.add(() => control.close());
 
-    const hasher = new KeyHasher();
+    const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds));
     await hasher.start();
     const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
     const watcher = new KeyWatcher({ config: controlConfig, directory, log });
     await watcher.start();
     started.add(() => watcher.stop());
+    sources.keyCache = () => directory.counts;
+    sources.waitingVerifications = () => hasher.waitingCount;
+    sources.isStoreReachable = () => watcher.isHearing;
+    readiness.add('control store', () =>
+      watcher.isHearing ? undefined : 'it is not heard; keys that are remembered still work',
+    );
     const loginJournal = new LoginJournal({ db: control.db, log });
     started.add(async () => {
       await directory.flushUses();
@@ -91,6 +107,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     });
     await reader.start();
     started.add(() => reader.close());
+    sources.statementCache = () => reader.cacheCounts;
+    sources.parsers = () => reader.parserCounts;
+    readiness.add('parser', () => (reader.isLoaded ? undefined : 'it is not loaded'));
 
     const catalogue = new CatalogueWatcher({
       config: logins.reader,
@@ -99,6 +118,13 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     });
     started.add(() => catalogue.stop());
     await catalogue.start();
+    sources.catalogue = () => catalogue.counts;
+
+    const probe = new EngineProbe([...new Set(Object.values(logins))]);
+    started.add(() => probe.close());
+    readiness.add('engine', async () =>
+      (await probe.answers()) ? undefined : 'it does not answer; the log has more',
+    );
 
     const terminators = startTerminators(config, logins, embedded, log);
     started.add(async () => {
@@ -115,7 +141,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       terminate: (role, processId) => terminators[role].terminate(processId),
       authentication: {
         keys: directory,
-        logins: loginJournal,
+        logins: countedLogins(monitoring, loginJournal),
         devMode: config.devMode,
       },
       pipeline: {
@@ -129,6 +155,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
         },
         definitionEpoch: () => definitionEpoch,
         steps: options.steps ?? pipeline,
+        meter: metrics.judgements,
       },
       keyFunctions: new KeyService({
         db: control.db,
@@ -139,13 +166,24 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       secureContext: secureContext(config),
       allowCleartext: config.allowCleartext,
       limits: config.limits,
+      meter: {
+        opened: (about) => metrics.sessions.open(about),
+        refused: (code) => metrics.connectionsRefused.add(code),
+      },
       log,
     });
+    sources.arriving = () => listener.arrivingCount;
     started.add(() => listener.close(patience));
-    const addresses = await listen(listener, config.listen);
+    const addresses = await listenOn(config.listen, (host, port) => listener.listen(host, port));
+    started.add(() => {
+      readiness.phase = 'stopping';
+      return Promise.resolve();
+    });
+    readiness.phase = 'serving';
     log.info({ addresses, engine: config.engine.kind, devMode: config.devMode }, 'proxy running');
     return {
       addresses,
+      metricsAddresses: monitoring.addresses,
       dataDirectory: embedded?.dataDirectory,
       stop: (patienceMs = 0) => {
         patience = patienceMs;
@@ -158,6 +196,17 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     await started.stop();
     throw error;
   }
+}
+
+/** A login is counted where it is recorded. */
+function countedLogins({ metrics }: Monitoring, journal: LoginSink): LoginSink {
+  return {
+    record: (login) => {
+      const { outcome, principal } = login;
+      metrics.logins.add(principal?.kind === 'localAdministrator' ? 'local' : outcome);
+      journal.record(login);
+    },
+  };
 }
 
 /** What has been started, in order. */
@@ -282,25 +331,4 @@ function secureContext(config: Config): ReturnType<typeof createSecureContext> |
     key: readFileSync(config.tls.keyPath),
     minVersion: 'TLSv1.2',
   });
-}
-
-/** `localhost` is both loopback addresses, because clients try either first; a machine without IPv6 has only one. */
-async function listen(
-  listener: Listener,
-  { host, port }: Config['listen'],
-): Promise<{ host: string; port: number }[]> {
-  if (host !== 'localhost') {
-    const bound = await listener.listen(host, port);
-    return [{ host, port: bound.port }];
-  }
-  const first = await listener.listen('127.0.0.1', port);
-  const addresses = [{ host: '127.0.0.1', port: first.port }];
-  try {
-    const second = await listener.listen('::1', first.port);
-    addresses.push({ host: '::1', port: second.port });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
-  }
-  return addresses;
 }

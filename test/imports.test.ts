@@ -10,6 +10,7 @@ const layers: readonly (readonly string[])[] = [
   ['errors'],
   ['shared'],
   ['config'],
+  ['metrics'],
   ['wire', 'sql', 'api', 'database'],
   ['audit', 'metering'],
   ['policy'],

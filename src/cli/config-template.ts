@@ -29,6 +29,10 @@ pgpass = true
 # [limits]
 # connections = 500
 
+# [metrics]
+# Prometheus metrics, /health and /ready; they hold no text of any client.
+# listen = "localhost:9090"
+
 # [log]
 # level = "info"
 `;

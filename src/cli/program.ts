@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
 import { DatabaseError } from 'pg';
 import { HatiError } from '../errors.ts';
 import { redactSecrets } from '../shared/redact.ts';
+import { packageVersion } from '../shared/version.ts';
 import { adminCommand } from './admin.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -75,10 +75,4 @@ function describe(error: unknown): string {
   }
   if (error instanceof AggregateError) return error.errors.map(describe).join('; ');
   return error instanceof Error ? error.message : String(error);
-}
-
-function packageVersion(): string {
-  const path = new URL('../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
-  return version;
 }

@@ -17,6 +17,8 @@ export interface RunRecord {
   /** Absent while the proxy is starting. */
   readonly address?: { readonly host: string; readonly port: number };
   readonly dataDirectory?: string;
+  /** Where it tells metrics and readiness; absent where it does not. */
+  readonly metrics?: { readonly host: string; readonly port: number };
 }
 
 /** The record of a process that is alive. */
@@ -49,7 +51,7 @@ export function claimRunFile(path: string): RunRecord | undefined {
 /** Completes this process's claim; readers see the old record or the whole new one. */
 export function publishRunRecord(
   path: string,
-  served: Required<Pick<RunRecord, 'address'>> & Pick<RunRecord, 'dataDirectory'>,
+  served: Required<Pick<RunRecord, 'address'>> & Pick<RunRecord, 'dataDirectory' | 'metrics'>,
 ): void {
   const next = `${path}.${process.pid}`;
   writeFileSync(next, JSON.stringify({ ...ownRecord(), ...served }), { mode: 0o600 });
@@ -116,7 +118,7 @@ function parseRecord(path: string): RunRecord | undefined {
 
 function isRunRecord(value: unknown): value is RunRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, startedAt, processStart, address } = value as Partial<
+  const { pid, startedAt, processStart, address, metrics } = value as Partial<
     Record<keyof RunRecord, unknown>
   >;
   return (
@@ -124,7 +126,8 @@ function isRunRecord(value: unknown): value is RunRecord {
     Number(pid) > 0 &&
     typeof startedAt === 'string' &&
     (processStart === null || typeof processStart === 'string') &&
-    (address === undefined || isAddress(address))
+    (address === undefined || isAddress(address)) &&
+    (metrics === undefined || isAddress(metrics))
   );
 }
 

@@ -100,6 +100,8 @@ async function serveUntil(
   try {
     const port = proxy.addresses[0]?.port ?? config.listen.port;
     const address = { host: config.listen.host, port };
+    // The first of them: of `localhost` it is the one that every machine has.
+    const metricsAddress = proxy.metricsAddresses?.[0];
     const pgpass =
       config.devMode && config.pgpass ? pgpassPath(context.env, context.home) : undefined;
     if (pgpass !== undefined)
@@ -107,6 +109,7 @@ async function serveUntil(
     publishRunRecord(project.runPath, {
       address,
       ...(proxy.dataDirectory === undefined ? {} : { dataDirectory: proxy.dataDirectory }),
+      ...(metricsAddress === undefined ? {} : { metrics: metricsAddress }),
     });
     if (context.stdout.isTTY === true) {
       writeLine(context.stderr, `Proxy running on ${address.host}:${port}. Ctrl-C stops it.`);

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import type { Config } from '../config.ts';
 import { connect, reachableHost } from './client.ts';
-import { writeLine } from './context.ts';
+import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { readReadiness, type Readiness } from './monitoring-client.ts';
 import { answers } from './probe.ts';
 import { findProject, loadConfig } from './project.ts';
 import type { Project } from './project.ts';
 import { readRunRecord } from './run-file.ts';
+import { watch } from './watch.ts';
 
 const exitCodeNotRunning = 3;
 
@@ -16,8 +18,14 @@ interface Status {
   readonly pid: number | null;
   readonly address: string | null;
   readonly uptime_seconds: number | null;
+  /** null: nobody could be asked. */
+  readonly ready: boolean | null;
+  /** What is missing to be ready. */
+  readonly missing: Readiness['missing'];
+  /** Where metrics, health and readiness are told. */
+  readonly metrics: string | null;
   readonly engine: string;
-  /** null: it takes an admin key to count them, and none was given. */
+  /** null: it takes an admin key to count them, and none was given; or the proxy is not ready. */
   readonly keys: number | null;
   readonly directory: string;
   readonly data: string | null;
@@ -34,8 +42,14 @@ export function statusCommand(
     )
     .option('--json', 'as JSON')
     .option('--key <key>', 'an admin API key (better: HATIDATA_API_KEY)')
-    .action(async ({ json, key }: { json?: true; key?: string }) => {
+    .option('--watch', 'a line of numbers each second, until Ctrl-C')
+    .action(async ({ json, key, watch: isWatching }: StatusOptions) => {
       const project = findProject(context);
+      if (isWatching === true) {
+        if (json === true) throw new CommandError('--watch writes lines; leave --json out.');
+        await watch(context, project);
+        return;
+      }
       const { config } = loadConfig(project, context);
       const status = await readStatus(
         project,
@@ -44,10 +58,16 @@ export function statusCommand(
       );
       writeLine(
         context.stdout,
-        json === true ? JSON.stringify(status, null, 2) : renderStatus(status),
+        json === true ? JSON.stringify(status, null, 2) : renderStatus(status, config),
       );
       if (!status.answering) setExitCode(exitCodeNotRunning);
     });
+}
+
+interface StatusOptions {
+  readonly json?: true;
+  readonly key?: string;
+  readonly watch?: true;
 }
 
 async function readStatus(
@@ -59,6 +79,8 @@ async function readStatus(
   const address = record?.address;
   const isAnswering =
     address !== undefined && (await answers(reachableHost(address.host), address.port));
+  const metrics = record?.metrics;
+  const readiness = metrics === undefined ? undefined : await readReadiness(metrics);
   return {
     running: record !== undefined,
     answering: isAnswering,
@@ -68,9 +90,13 @@ async function readStatus(
       record === undefined
         ? null
         : Math.max(0, Math.round((Date.now() - Date.parse(record.startedAt)) / 1000)),
+    ready: readiness?.ready ?? null,
+    missing: readiness?.missing ?? [],
+    metrics:
+      metrics === undefined ? null : `http://${shownHost(metrics.host)}:${metrics.port}/metrics`,
     engine: describeEngine(config),
     keys:
-      isAnswering && (key !== undefined || config.devMode)
+      isAnswering && readiness?.ready !== false && (key !== undefined || config.devMode)
         ? await countKeys(project, config, key)
         : null,
     directory: project.directory,
@@ -102,7 +128,8 @@ async function countKeys(
   }
 }
 
-function renderStatus(status: Status): string {
+function renderStatus(status: Status, config: Config): string {
+  const isMissing = status.answering && config.metrics !== undefined;
   const state = status.answering
     ? `running (process ${status.pid}, for ${duration(status.uptime_seconds ?? 0)})`
     : status.running
@@ -110,7 +137,9 @@ function renderStatus(status: Status): string {
       : 'not running; start it with `hati init` or `hati start`';
   const lines: (readonly [string, string | null])[] = [
     ['Proxy', state],
+    ['Ready', status.ready === null ? null : describeReadiness(status)],
     ['Address', status.address],
+    ['Metrics', status.metrics ?? (isMissing ? 'not served; the log says why' : null)],
     ['Engine', status.engine],
     ['Keys', status.keys === null ? null : `${status.keys} active`],
     ['Directory', status.directory],
@@ -121,6 +150,15 @@ function renderStatus(status: Status): string {
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name.padEnd(10)} ${value}`)
     .join('\n');
+}
+
+function describeReadiness({ ready, missing }: Status): string {
+  if (ready === true) return 'yes';
+  return `no: ${missing.map(({ part, reason }) => `${part}: ${reason}`).join('; ')}`;
+}
+
+function shownHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function duration(seconds: number): string {

@@ -1,4 +1,4 @@
-import { flag, integer, listenAddress, oneOf, port, postgresUrl, text } from './value.ts';
+import { flag, httpUrl, integer, listenAddress, oneOf, port, postgresUrl, text } from './value.ts';
 import type { ValueKind } from './value.ts';
 
 /** One setting and every place it can come from. `docs/configuration.md` is compared with this table by a test. */
@@ -111,6 +111,30 @@ export const settings = {
   },
   startupSeconds: { key: 'limits.startup_seconds', kind: integer(1, 600), default: '30' },
   drainSeconds: { key: 'limits.drain_seconds', kind: integer(0, 86_400), default: '20' },
+  metricsEnabled: {
+    key: 'metrics.enabled',
+    env: 'HATIDATA_METRICS_ENABLED',
+    kind: flag,
+    default: 'true',
+  },
+  metricsListen: {
+    key: 'metrics.listen',
+    env: 'HATIDATA_METRICS_LISTEN_ADDR',
+    kind: listenAddress,
+    default: 'localhost:9090',
+  },
+  tracingEndpoint: {
+    key: 'tracing.otlp_endpoint',
+    env: 'HATIDATA_TRACING_OTLP_ENDPOINT',
+    kind: httpUrl,
+    default: 'none',
+  },
+  tracingSamplePercent: {
+    key: 'tracing.sample_percent',
+    env: 'HATIDATA_TRACING_SAMPLE_PERCENT',
+    kind: integer(1, 100),
+    default: '100',
+  },
   logLevel: {
     key: 'log.level',
     env: 'HATIDATA_LOG_LEVEL',

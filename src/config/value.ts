@@ -60,6 +60,14 @@ export const listenAddress: ValueKind<ListenAddress> = {
   },
 };
 
+/** Its credentials, if it has any, are not shown. */
+export const httpUrl: ValueKind<string> = {
+  expected: 'a URL such as http://localhost:4318',
+  isSecret: true,
+  read: (raw) =>
+    typeof raw === 'string' && /^https?:\/\//.test(raw) && URL.canParse(raw) ? raw : undefined,
+};
+
 export const postgresUrl: ValueKind<string> = {
   expected: 'a connection URL such as postgres://user@host:5432/database',
   isSecret: true,

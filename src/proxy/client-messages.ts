@@ -1,5 +1,6 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
@@ -28,6 +29,7 @@ export interface ClientMessagesParts {
   readonly hold: EngineHold;
   readonly state: SessionState;
   readonly log: SessionLog;
+  readonly meter: SessionMeter;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
@@ -142,7 +144,8 @@ export class ClientMessages {
     // What is skipped is not judged, and not answered.
     if (this.turns.isSkipping) return undefined;
     const { principal, pipeline, searched } = this.parts;
-    const decision = decide({ ...statement, principal, searched, parts: pipeline });
+    const trace = this.parts.meter.traces?.current;
+    const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
     if (!(decision instanceof Promise)) return then(this.checked(decision));
     // The error that makes the engine skip may have come meanwhile.
     return decision.then((made) => (this.turns.isSkipping ? undefined : then(this.checked(made))));
@@ -226,7 +229,9 @@ export class ClientMessages {
         this.turns.checkNotFailed();
         outlets.toClient(await answerSimple(ownAnswers, statement));
       }
-      outlets.toClient(readyForQuery(outlets.status()));
+      const status = outlets.status();
+      outlets.toClient(readyForQuery(status));
+      this.parts.meter.ready(status, true);
     } catch (error) {
       this.turns.failQuery(log.response(error));
     }

@@ -4,7 +4,9 @@ import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
 import type { PoolMode } from '../config.ts';
-import { HatiError } from '../errors.ts';
+import { HatiError, type ErrorCode } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
+import type { SessionAbout } from '../metrics/tracing.ts';
 import { mayChange } from '../policy/authority.ts';
 import { pinsOfStart, type Pin } from '../policy/session-use.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
@@ -44,7 +46,14 @@ export interface ListenerParts {
     readonly messageBytes: number;
     readonly startupSeconds: number;
   };
+  /** Told of what becomes of connections. */
+  readonly meter: ConnectionMeter;
   readonly log: Logger;
+}
+
+export interface ConnectionMeter {
+  opened(about: SessionAbout): SessionMeter;
+  refused(code: ErrorCode): void;
 }
 
 /** In session mode nothing is shared. */
@@ -75,6 +84,11 @@ export class Listener {
     parts.authentication.keys.onEnded((secretId) => {
       void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
     });
+  }
+
+  /** Connections that are not a session yet. */
+  get arrivingCount(): number {
+    return this.arriving.size;
   }
 
   /** @param port 0 for any free port. Rejects with the system's error (EADDRINUSE …). */
@@ -118,25 +132,30 @@ export class Listener {
     this.arriving.add(socket);
     const { startupSeconds } = this.parts.limits;
     let current = socket;
+    const sendAway = (error: HatiError, patienceMs?: number): void => {
+      this.parts.meter.refused(error.code);
+      farewell(current, error, patienceMs);
+    };
     this.unknown.add(socket, peerOf(socket).address, () =>
-      farewell(current, new HatiError('too_many_arriving'), hurriedFarewellMs),
+      sendAway(new HatiError('too_many_arriving'), hurriedFarewellMs),
     );
     const deadline = setTimeout(() => {
-      farewell(current, new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
+      sendAway(new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
     try {
       const words = await readFirstWords(socket, this.parts.secureContext, (secure) => {
         current = secure;
       });
       if (words.kind === 'cancel') {
-        this.sessions.cancel(words.key);
+        // Clients take the end of this connection for "it is cancelled", and send the next statement.
+        await this.sessions.cancel(words.key);
         // Whatever else it sends is not read, and must not keep it open.
         socket.destroySoon();
         return;
       }
       await this.admit(words, socket);
     } catch (error) {
-      if (!(error instanceof ClientGone)) farewell(current, this.asClientError(error));
+      if (!(error instanceof ClientGone)) sendAway(this.asClientError(error));
       else current.destroy();
     } finally {
       clearTimeout(deadline);
@@ -200,6 +219,10 @@ export class Listener {
     const cancelKey = this.sessions.newCancelKey(startup.cancelSecretBytes);
     const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
     const reported = new Map([...parameters, ...wanted.settings]);
+    const meter = parts.meter.opened({
+      agent: principal.agent,
+      requestId: () => startup.parameters.get('hatidata_request_id'),
+    });
     const session = new Session({
       client: socket,
       early: startup.reader.rest,
@@ -224,7 +247,9 @@ export class Listener {
       },
       messageBytes: parts.limits.messageBytes,
       log,
+      meter,
       onClosed: () => {
+        meter.close();
         this.sessions.remove(cancelKey);
         this.taken -= 1;
         log.debug('session ended');

@@ -5,8 +5,8 @@ import type { SecretId } from '../ports.ts';
 /** What the registry needs of a session. */
 export interface LiveSession {
   readonly secretId: SecretId | undefined;
-  /** Cancels what the session runs, if anything. */
-  cancel(): void;
+  /** Cancels what the session runs, if anything; resolves when the engine has been told. Never rejects. */
+  cancel(): Promise<void>;
   /** Tells the client why and ends the session; resolves when both sides are closed. */
   end(error: HatiError): Promise<void>;
   /** The same as soon as no transaction is open and no answer is owed. */
@@ -45,10 +45,10 @@ export class LiveSessions {
     this.sessions.delete(key.processId);
   }
 
-  cancel({ processId, secret }: CancelKey): void {
+  async cancel({ processId, secret }: CancelKey): Promise<void> {
     const entry = this.sessions.get(processId);
     if (entry === undefined || entry.secret.length !== secret.length) return;
-    if (timingSafeEqual(entry.secret, secret)) entry.session.cancel();
+    if (timingSafeEqual(entry.secret, secret)) await entry.session.cancel();
   }
 
   async endBySecret(secretId: SecretId, error: HatiError): Promise<void> {

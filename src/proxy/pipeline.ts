@@ -1,9 +1,12 @@
 import type { HatiError } from '../errors.ts';
+import type { JudgementMeter, Stopwatch } from '../metrics/judgement-meter.ts';
+import type { StatementTrace } from '../metrics/tracing.ts';
 import type { Catalogue } from '../policy/catalogue.ts';
 import type { KeyDirectory, Principal } from '../ports.ts';
 import type { StatementReader } from '../sql/reader.ts';
 import { ddlVerb, type ClassifiedText, type Statement } from '../sql/statement.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
+import { classOf } from './statement-class.ts';
 import { admit } from './steps/admit.ts';
 import { authorizeStep } from './steps/authorize.ts';
 import { identify } from './steps/identify.ts';
@@ -56,6 +59,10 @@ export interface StatementRequest {
   classified: ClassifiedText | undefined;
   /** What shall be sent in place of the client's text. */
   replacement: string | undefined;
+  /** Where its steps are timed; see `metrics/judgement-meter.ts`. */
+  readonly stopwatch: Stopwatch | undefined;
+  /** Where tracing is on. */
+  readonly trace: StatementTrace | undefined;
 }
 
 export interface PipelineParts {
@@ -71,16 +78,21 @@ export interface PipelineParts {
   readonly onDefinition: () => void;
   /** Counts those calls. */
   readonly definitionEpoch: () => number;
+  readonly meter: JudgementMeter;
 }
 
 /** Synchronous unless a step had to wait. Rejects or throws only on faults that are not the client's. */
 export function decide(
-  asked: Pick<StatementRequest, 'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts'>,
+  asked: Pick<
+    StatementRequest,
+    'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts' | 'trace'
+  >,
 ): Decision | Promise<Decision> {
   const request: StatementRequest = {
     ...asked,
     classified: undefined,
     replacement: undefined,
+    stopwatch: asked.parts.meter.stopwatch(asked.trace),
   };
   return runFrom(0, request);
 }
@@ -88,22 +100,39 @@ export function decide(
 function runFrom(first: number, request: StatementRequest): Decision | Promise<Decision> {
   const { steps } = request.parts;
   for (let at = first; at < steps.length; at += 1) {
-    const result = steps[at]!(request);
+    const step = steps[at]!;
+    const result = step(request);
     if (result instanceof Promise) {
-      return result.then((decision) => decision ?? runFrom(at + 1, request));
+      return result.then((decision) => {
+        request.stopwatch?.lap(step.name);
+        return decision === undefined ? runFrom(at + 1, request) : counted(request, decision);
+      });
     }
-    if (result !== undefined) return result;
+    request.stopwatch?.lap(step.name);
+    if (result !== undefined) return counted(request, result);
   }
   const { classified } = request;
   if (classified === undefined) throw new Error('a pipeline without read');
   const { statements } = classified;
   if (statements.some(defines)) request.parts.onDefinition();
-  return {
+  return counted(request, {
     action: 'forward',
     text: request.replacement,
     endsPrepared: statements.some(endsPrepared),
     classified,
-  };
+  });
+}
+
+function counted(request: StatementRequest, decision: Decision): Decision {
+  const { classified } = request;
+  if (classified === undefined) count(request, 'unread', decision);
+  else for (const statement of classified.statements) count(request, classOf(statement), decision);
+  return decision;
+}
+
+function count({ parts, trace }: StatementRequest, statementClass: string, { action }: Decision) {
+  parts.meter.count(statementClass, action);
+  trace?.judged(statementClass, action);
 }
 
 /** Code that nobody can read may define as well. */

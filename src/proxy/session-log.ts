@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import { errorResponse } from '../wire/backend-messages.ts';
 import { EngineError } from '../wire/engine-error.ts';
 
@@ -10,15 +11,18 @@ const loggedRefusals = 100;
 /** What becomes of an error: the client reads what it may, the log keeps the rest. */
 export class SessionLog {
   private readonly log: Logger;
+  private readonly meter: SessionMeter;
   private refusals = 0;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, meter: SessionMeter) {
     this.log = log;
+    this.meter = meter;
   }
 
   /** Notes that something was refused; never the text that was. */
   refused({ code, sqlstate, blame, cause }: HatiError): void {
     this.refusals += 1;
+    this.meter.refused(code);
     // One session must not fill the disk with its refusals.
     const level = this.refusals <= loggedRefusals ? 'info' : 'trace';
     this.log[level]({ code, sqlstate, blame, cause }, 'refused');
@@ -35,6 +39,7 @@ export class SessionLog {
     }
     const reference = randomUUID();
     this.log.error({ err: error, reference }, 'internal error');
+    this.meter.refused('internal');
     return new HatiError('internal', { params: { reference } });
   }
 

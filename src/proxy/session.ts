@@ -4,6 +4,7 @@ import type { EngineLink } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest, Partition } from '../engine/pool/pool.ts';
 import { priorities, type Priority } from '../engine/pool/waiting-line.ts';
 import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse, notice, parameterStatus } from '../wire/backend-messages.ts';
@@ -50,6 +51,7 @@ export interface SessionParts {
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
   readonly log: Logger;
+  readonly meter: SessionMeter;
   /** Called once, when both sides are closed. */
   readonly onClosed: () => void;
 }
@@ -105,7 +107,7 @@ export class Session implements LiveSession {
       onHeader: (type) => void this.owed.onHeader(type),
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
-    this.log = new SessionLog(parts.log);
+    this.log = new SessionLog(parts.log, parts.meter);
     this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.hold = new EngineHold({
@@ -125,6 +127,7 @@ export class Session implements LiveSession {
       hold: this.hold,
       state: parts.state,
       log: this.log,
+      meter: parts.meter,
       principal: parts.principal,
       searched: parts.searched,
       pipeline: parts.pipeline,
@@ -152,12 +155,14 @@ export class Session implements LiveSession {
     client.resume();
   }
 
-  cancel(): void {
+  async cancel(): Promise<void> {
     this.stopWaiting?.(new HatiError('query_canceled'));
     if (this.owed.isEmpty) return;
-    this.hold.link?.cancel().catch((error: unknown) => {
+    try {
+      await this.hold.link?.cancel();
+    } catch (error) {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
-    });
+    }
   }
 
   end(error: HatiError): Promise<void> {
@@ -193,6 +198,7 @@ export class Session implements LiveSession {
 
   private onClientData(chunk: Buffer): void {
     if (this.state !== 'relaying') return;
+    this.parts.meter.totals.bytes.fromClients += chunk.length;
     this.framer.push(chunk);
     if (!this.busy) this.takeMessages();
   }
@@ -209,6 +215,7 @@ export class Session implements LiveSession {
         }
         const message = this.framer.next();
         if (message === undefined) break;
+        this.parts.meter.received(message.type);
         const waiting = this.messages.take(message);
         if (waiting !== undefined) {
           this.waitFor(waiting);
@@ -254,10 +261,17 @@ export class Session implements LiveSession {
   }
 
   private outlets(): Outlets {
+    const { bytes: counted } = this.parts.meter.totals;
     return {
-      toEngine: (bytes) => void this.hold.link?.upstream.socket.write(bytes),
+      toEngine: (bytes) => {
+        counted.toEngine += bytes.length;
+        this.hold.link?.upstream.socket.write(bytes);
+      },
       flushToEngine: () => this.hold.link?.upstream.socket.uncork(),
-      toClient: (bytes) => void this.client.write(bytes),
+      toClient: (bytes) => {
+        counted.toClients += bytes.length;
+        this.client.write(bytes);
+      },
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
       goodbye: () => this.leave(),
@@ -300,6 +314,8 @@ export class Session implements LiveSession {
   }
 
   private onEngineData(chunk: Buffer): void {
+    const { bytes: counted } = this.parts.meter.totals;
+    counted.fromEngine += chunk.length;
     let pieces: Buffer[];
     try {
       pieces = this.scanner.push(chunk);
@@ -309,7 +325,10 @@ export class Session implements LiveSession {
     }
     if (this.state === 'ending' || !this.client.writable) return;
     let flowing = true;
-    for (const piece of pieces) flowing = this.client.write(piece);
+    for (const piece of pieces) {
+      counted.toClients += piece.length;
+      flowing = this.client.write(piece);
+    }
     if (!flowing) {
       this.hold.current?.upstream.socket.pause();
       this.client.once('drain', () => this.hold.current?.upstream.socket.resume());
@@ -335,6 +354,9 @@ export class Session implements LiveSession {
       case Backend.ReadyForQuery: {
         this.status = transactionStatus(body[0]);
         const shown = this.owed.onReady();
+        // One that is kept from the client ends nothing of his.
+        if (shown === undefined)
+          this.parts.meter.ready(this.status, this.owed.isEmpty && !this.busy);
         if (this.status === 'idle') this.messages.endOfTransaction();
         return shown;
       }
@@ -397,6 +419,7 @@ export class Session implements LiveSession {
 
   /** Last words; between two messages only, because inside of one they would be read as data. */
   private say(error: HatiError): void {
+    this.parts.meter.ended(error.code);
     if (this.client.writable && this.scanner.atBoundary) {
       this.client.write(errorResponse(error, 'FATAL'));
     }
@@ -418,6 +441,7 @@ export class Session implements LiveSession {
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */
   private part(error: HatiError): void {
     this.state = 'parting';
+    this.parts.meter.ended(error.code);
     this.lastWords = error;
     this.endBackend();
     setTimeout(() => {

@@ -1,6 +1,7 @@
 import { HatiError } from '../errors.ts';
 import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
 import { flush, refusedMessage, refusedQuery } from '../wire/frontend-messages.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { TransactionStatus } from '../wire/protocol.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
@@ -25,6 +26,7 @@ export interface TurnsParts {
   readonly owed: ResponseQueue;
   readonly hold: EngineHold;
   readonly log: SessionLog;
+  readonly meter: SessionMeter;
 }
 
 /**
@@ -80,6 +82,7 @@ export class Turns {
     const isAtRest = owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
     if (isAtRest || hold.link === undefined) {
       outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
+      this.parts.meter.ready('idle', true);
       return;
     }
     owed.push({ of: 'query', response });
@@ -123,8 +126,11 @@ export class Turns {
     // What was answered without a connection ends without one, though there may be one again.
     const isOurs = this.discarding || hold.link === undefined;
     this.discarding = false;
-    if (isOurs) outlets.toClient(readyForQuery('idle'));
-    else this.forward(raw, expected);
+    if (!isOurs) this.forward(raw, expected);
+    else {
+      outlets.toClient(readyForQuery('idle'));
+      this.parts.meter.ready('idle', true);
+    }
   }
 
   /**

@@ -13,6 +13,7 @@ export class FairQueue<T extends Queued> {
   /** The source that is next stands first: a Map keeps the order of insertion. */
   readonly #lines = new Map<string, Line<T>>();
   #length = 0;
+  #count = 0;
 
   /** @param capacity sum of the lengths of all that wait */
   constructor(capacity: number) {
@@ -21,6 +22,10 @@ export class FairQueue<T extends Queued> {
 
   get isEmpty(): boolean {
     return this.#lines.size === 0;
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   hasRoomFor({ source, text }: Queued): boolean {
@@ -34,6 +39,7 @@ export class FairQueue<T extends Queued> {
     line.items.add(item);
     line.length += item.text.length;
     this.#length += item.text.length;
+    this.#count += 1;
   }
 
   /** Whether it was still there. */
@@ -42,6 +48,7 @@ export class FairQueue<T extends Queued> {
     if (!line?.items.delete(item)) return false;
     line.length -= item.text.length;
     this.#length -= item.text.length;
+    this.#count -= 1;
     if (line.items.size === 0) this.#lines.delete(item.source);
     return true;
   }

@@ -31,10 +31,21 @@ export class ParserPool {
   readonly #ending = new Set<Promise<void>>();
   readonly #queue: FairQueue<Job>;
   #closed = false;
+  #replaced = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#queue = new FairQueue(options.queueBytes);
+  }
+
+  /** Texts that no worker has taken yet. */
+  get waiting(): number {
+    return this.#queue.count;
+  }
+
+  /** Workers that were ended and made anew. */
+  get replaced(): number {
+    return this.#replaced;
   }
 
   async start(): Promise<void> {
@@ -102,6 +113,7 @@ export class ParserPool {
   }
 
   #replace(worker: ParserWorker): void {
+    this.#replaced += 1;
     this.#discard(worker);
     if (!this.#closed) this.#addWorker();
   }

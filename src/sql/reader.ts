@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { HatiError } from '../errors.ts';
+import type { CacheSize, ParserCounts } from '../metrics/sources.ts';
 import { analyse, TooManyParts } from './analyse.ts';
 import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
@@ -31,6 +32,9 @@ export class StatementReader {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   /** False for good once this thread's parser broke. */
   #inProcess = false;
+  #isLoaded = false;
+  #hits = 0;
+  #misses = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -52,6 +56,23 @@ export class StatementReader {
   async start(): Promise<void> {
     await Promise.all([loadParser(), this.#pool.start()]);
     this.#inProcess = true;
+    this.#isLoaded = true;
+  }
+
+  /** Between `start` and `close`. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Of the texts that are known. */
+  get cacheCounts(): CacheSize {
+    const { calculatedSize, size } = this.#cache;
+    return { hits: this.#hits, misses: this.#misses, bytes: calculatedSize, entries: size };
+  }
+
+  get parserCounts(): ParserCounts {
+    const { waiting, replaced } = this.#pool;
+    return { waiting, replaced, isInProcess: this.#inProcess };
   }
 
   /**
@@ -64,13 +85,18 @@ export class StatementReader {
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
     const key = bytes.toString('latin1');
     const known = this.#cache.get(key);
-    if (known) return known;
+    if (known) {
+      this.#hits += 1;
+      return known;
+    }
+    this.#misses += 1;
     const text = this.#decode(bytes);
     if (this.#inProcess && isSmall(bytes)) return this.#remember(key, this.#readHere(text));
     return this.#pool.read(text, source).then((value) => this.#remember(key, value));
   }
 
   async close(): Promise<void> {
+    this.#isLoaded = false;
     this.#cache.clear();
     await this.#pool.close();
   }

@@ -65,6 +65,8 @@ describe('values', () => {
         startupSeconds: 30,
         drainSeconds: 20,
       },
+      metrics: { host: 'localhost', port: 9090 },
+      tracing: undefined,
       log: { level: 'info', pretty: false },
     });
   });
@@ -132,6 +134,21 @@ describe('values', () => {
       readerUrl: env.HATIDATA_ENGINE_READER_URL,
     });
     expect(config.controlDatabaseUrl).toBe(env.HATIDATA_CONTROL_DATABASE_URL);
+  });
+
+  test('metrics elsewhere, or nowhere', () => {
+    const env = { HATIDATA_METRICS_LISTEN_ADDR: '[::1]:9191' };
+    expect(resolved({ env }).config.metrics).toEqual({ host: '::1', port: 9191 });
+    const off = { toml: 'metrics.enabled = false\nmetrics.listen = "localhost:5439"' };
+    expect(resolved(off).config.metrics).toBeUndefined();
+  });
+
+  test('traces, with the share of statements', () => {
+    const toml = '[tracing]\notlp_endpoint = "http://collector:4318"\nsample_percent = 5';
+    expect(resolved({ toml }).config.tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      samplePercent: 5,
+    });
   });
 
   test('the result is frozen to the bottom', () => {
@@ -251,6 +268,26 @@ describe('faults', () => {
       'cleartext for all',
       { env: { HATIDATA_LISTEN_ADDR: '[::]:5439' } },
       /^HATIDATA_LISTEN_ADDR: "::" can be reached from other machines/,
+    ],
+    [
+      'metrics without a port',
+      { env: { HATIDATA_METRICS_LISTEN_ADDR: 'localhost' } },
+      /^HATIDATA_METRICS_LISTEN_ADDR: "localhost" is not an address and a port/,
+    ],
+    [
+      'metrics where clients connect',
+      { toml: 'metrics.listen = "localhost:5439"' },
+      /^config\.toml:metrics\.listen: port 5439 is where clients connect/,
+    ],
+    [
+      'a collector that is no URL, without its password',
+      { toml: 'tracing.otlp_endpoint = "grpc://u:canary-secret@h"' },
+      /^config\.toml:tracing\.otlp_endpoint: the given value is not a URL such as/,
+    ],
+    [
+      'no share',
+      { toml: 'tracing.sample_percent = 0' },
+      /tracing\.sample_percent: 0 is not a whole/,
     ],
     ['broken file', { toml: 'listen = = 1' }, /^config\.toml:1:\d+: the file is not valid TOML/],
   ])('%s', (_name, given, expected) => {

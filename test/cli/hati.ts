@@ -26,7 +26,9 @@ export class Hati {
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(?:HATIDATA_|PG|npm_)/.test(name),
     );
-    return { ...Object.fromEntries(kept), HOME: this.base, ...extra };
+    // A port of its own, as in every test: 9090 may be somebody else's.
+    const metrics = { HATIDATA_METRICS_LISTEN_ADDR: 'localhost:0' };
+    return { ...Object.fromEntries(kept), HOME: this.base, ...metrics, ...extra };
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {

@@ -21,7 +21,12 @@ let nextRow = 1;
 
 /** As a user would: the command line, with a home of its own. */
 async function command(...args: string[]): Promise<string> {
-  const env = { ...process.env, HOME: root, PGPASSFILE: join(root, 'pgpass') };
+  const env = {
+    ...process.env,
+    HOME: root,
+    PGPASSFILE: join(root, 'pgpass'),
+    HATIDATA_METRICS_LISTEN_ADDR: 'localhost:0',
+  };
   const { stdout } = await run(process.execPath, [hati, ...args], { cwd: root, env });
   return stdout;
 }

@@ -296,6 +296,24 @@ describe('cancel', () => {
     expect((await client.query('SELECT 1 AS x')).rows).toEqual([{ x: 1 }]);
   });
 
+  test('a request that has been taken does not hit the statement behind', async () => {
+    const client = await proxy.client();
+    const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+    const secret = Buffer.alloc(4);
+    secret.writeInt32BE(secretKey);
+    for (let round = 0; round < 150; round += 1) {
+      // Some end by themselves, some are cancelled, and some of those in the moment between.
+      const statement = client.query('SELECT pg_sleep(0.003)').catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, round % 6));
+      const request = new RawClient(proxy.port);
+      request.send(cancelRequest(processID, secret));
+      await request.rest();
+      await statement;
+      for (let n = 0; n < 3; n += 1)
+        expect((await client.query('SELECT 1 AS x')).rows).toEqual([{ x: 1 }]);
+    }
+  });
+
   test('a client that goes away takes its statement with it', async () => {
     const client = await RawClient.login(proxy.port);
     client.send(f.query(longRead));

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { ControlSchema } from '../../database/schema.ts';
 import { HatiError } from '../../errors.ts';
+import type { CacheCounts } from '../../metrics/sources.ts';
 import type { KeyDirectory, KeyId, Principal, SecretId } from '../../ports.ts';
 import type { KeyHasher } from './hasher.ts';
 import { lookupPrefix } from './model.ts';
@@ -39,6 +40,8 @@ export class StoreKeyDirectory implements KeyDirectory {
   private flushTimer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
   private hearsChanges = false;
+  private hits = 0;
+  private misses = 0;
 
   constructor(parts: { db: Kysely<ControlSchema>; hasher: KeyHasher; log: Logger }) {
     this.db = parts.db;
@@ -46,13 +49,20 @@ export class StoreKeyDirectory implements KeyDirectory {
     this.log = parts.log;
   }
 
+  /** Of the remembered secrets. */
+  get counts(): CacheCounts {
+    return { hits: this.hits, misses: this.misses, entries: this.remembered.size };
+  }
+
   async verify(secret: string, source: string): Promise<Principal | undefined> {
     const digest = createHmac('sha256', this.digestKey).update(secret).digest('base64');
     const hit = this.remembered.get(digest);
     if (hit !== undefined && (this.hearsChanges || Date.now() - hit.verifiedAt < deafMaxAgeMs)) {
+      this.hits += 1;
       this.noteUse(hit.principal.keyId);
       return hit.principal;
     }
+    this.misses += 1;
     const underWay = this.underWay.get(digest);
     if (underWay !== undefined) return underWay;
     const verification = this.verifyInStore(secret, digest, source).finally(() =>

@@ -19,6 +19,17 @@ export class KeyHasher {
   private waitingTotal = 0;
   private running = 0;
   private decoy: string | undefined;
+  private readonly onVerified: (seconds: number) => void;
+
+  /** @param onVerified told how long each verification took, without the wait for its turn */
+  constructor(onVerified: (seconds: number) => void = () => undefined) {
+    this.onVerified = onVerified;
+  }
+
+  /** Attempts that wait for their turn. */
+  get waitingCount(): number {
+    return this.waitingTotal;
+  }
 
   /** The hash that unknown secrets are compared with, so that they cost what wrong ones cost. */
   async start(): Promise<void> {
@@ -32,8 +43,10 @@ export class KeyHasher {
   /** @param hash undefined where no key was found; the work is done all the same. */
   async verify(hash: string | undefined, secret: string, source: string): Promise<boolean> {
     await this.enter(source);
+    const begun = performance.now();
     try {
       const matches = await argon2.verify(hash ?? this.decoy!, secret);
+      this.onVerified((performance.now() - begun) / 1_000);
       return matches && hash !== undefined;
     } finally {
       this.leave();

@@ -24,6 +24,11 @@ export class KeyWatcher {
     this.log = parts.log;
   }
 
+  /** Whether changes are heard now. */
+  get isHearing(): boolean {
+    return this.client !== undefined;
+  }
+
   /** Resolves once changes are heard; rejects when the first connection fails. */
   async start(): Promise<void> {
     await this.listen();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import type { CatalogueCounts } from '../../metrics/sources.ts';
 import { emptyCatalogue, type Catalogue } from '../../policy/catalogue.ts';
 import { buildCatalogue } from './build.ts';
 import { ViewReader, type ReadSql } from './views.ts';
@@ -34,6 +35,9 @@ export class CatalogueWatcher {
   private running: Promise<void> = Promise.resolve();
   private next: Promise<void> | undefined;
   private stopped = false;
+  private refreshed = 0;
+  private failed = 0;
+  private at: number | undefined;
 
   constructor(parts: CatalogueWatcherParts) {
     this.parts = parts;
@@ -59,6 +63,11 @@ export class CatalogueWatcher {
   async start(): Promise<void> {
     await this.refresh();
     this.schedule(refreshMs);
+  }
+
+  get counts(): CatalogueCounts {
+    const { refreshed, failed, at } = this;
+    return { refreshed, failed, at };
   }
 
   current(): Catalogue {
@@ -104,14 +113,16 @@ export class CatalogueWatcher {
     this.running = this.stopped
       ? Promise.resolve()
       : // What is known stays good while the engine is away: nothing can be made there through us.
-        this.refresh().catch((error: unknown) =>
-          this.parts.log.warn({ err: error }, 'the catalogue of the database could not be read'),
-        );
+        this.refresh().catch((error: unknown) => {
+          this.failed += 1;
+          this.parts.log.warn({ err: error }, 'the catalogue of the database could not be read');
+        });
     await this.running;
   }
 
   /** One transaction, so that the pieces fit together. */
   private async refresh(): Promise<void> {
+    const begun = Date.now();
     const client = await this.pool.connect();
     let failure: unknown = true;
     try {
@@ -128,6 +139,8 @@ export class CatalogueWatcher {
       }
       await client.query('COMMIT');
       failure = undefined;
+      this.refreshed += 1;
+      this.at = begun;
     } finally {
       // A connection in a state that nobody knows is not used again.
       client.release(failure !== undefined);

@@ -1,0 +1,38 @@
+/** What is asked of the parts of the proxy when metrics are read. Each part keeps its own plain counts. */
+export interface Sources {
+  /** Connections whose client is not let in yet. */
+  arriving(): number;
+  statementCache(): CacheSize;
+  parsers(): ParserCounts;
+  keyCache(): CacheCounts;
+  /** Logins that wait for their turn to have a secret verified. */
+  waitingVerifications(): number;
+  catalogue(): CatalogueCounts;
+  isStoreReachable(): boolean;
+}
+
+export interface CacheCounts {
+  readonly hits: number;
+  readonly misses: number;
+  readonly entries: number;
+}
+
+export interface CacheSize extends CacheCounts {
+  readonly bytes: number;
+}
+
+export interface ParserCounts {
+  /** Texts that wait for a thread. */
+  readonly waiting: number;
+  /** Threads that were replaced. */
+  readonly replaced: number;
+  /** False once the parser of the main thread broke: small texts go to the threads as well. */
+  readonly isInProcess: boolean;
+}
+
+export interface CatalogueCounts {
+  readonly refreshed: number;
+  readonly failed: number;
+  /** When it was last known to be true, by `Date.now()`; undefined before the first time. */
+  readonly at: number | undefined;
+}
