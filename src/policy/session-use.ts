@@ -33,6 +33,8 @@ export interface SessionUse {
   readonly executed: readonly string[];
   readonly deallocated: readonly string[];
   readonly prepared: readonly string[];
+  /** COPY … FROM STDIN: the engine will ask for data. */
+  readonly copiesIn: boolean;
   /** Definitions: tables may look otherwise afterwards. */
   readonly defines: boolean;
   /** Code may have run that nobody reads from outside: triggers, defaults, functions of the user's. */
@@ -67,6 +69,7 @@ const nothing: SessionUse = {
   executed: [],
   deallocated: [],
   prepared: [],
+  copiesIn: false,
   defines: false,
   taints: false,
 };
@@ -100,6 +103,7 @@ export function combined(uses: readonly SessionUse[]): SessionUse {
     executed: uses.flatMap(({ executed }) => executed),
     deallocated: uses.flatMap(({ deallocated }) => deallocated),
     prepared: uses.flatMap(({ prepared }) => prepared),
+    copiesIn: any((use) => use.copiesIn),
     defines: any((use) => use.defines),
     taints: any((use) => use.taints),
   };
@@ -142,6 +146,7 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     executed,
     deallocated,
     prepared: statement.prepared,
+    copiesIn: effects.includes('copyIn'),
     defines: acts.some(({ verb, class: kind }) => verb === ddlVerb || kind === 'routine'),
     taints: code !== undefined || !isHarmless,
   };

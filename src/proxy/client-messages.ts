@@ -10,6 +10,7 @@ import type { FrontendMessage } from '../wire/framing.ts';
 import { query } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import { ClientStatements } from './client-statements.ts';
+import { CopyIn } from './copy-in.ts';
 import type { EngineHold } from './engine-hold.ts';
 import { EngineStatements } from './engine-statements.ts';
 import { ExtendedQuery } from './extended-query.ts';
@@ -17,7 +18,7 @@ import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
 import { PreparedStatements } from './prepared-statements.ts';
-import type { ResponseQueue } from './response-queue.ts';
+import type { Outcome, ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import type { SessionLog } from './session-log.ts';
 import type { SessionState } from './session-state.ts';
@@ -48,11 +49,13 @@ export class ClientMessages {
   private readonly judged: PreparedStatements;
   private readonly prepared: EngineStatements;
   private readonly extended: ExtendedQuery;
+  private readonly copyIn: CopyIn;
 
   constructor(parts: ClientMessagesParts) {
     this.parts = parts;
     const { principal, pipeline, searched, hold, state } = parts;
     this.turns = new Turns(parts);
+    this.copyIn = new CopyIn({ ...parts, turns: this.turns });
     this.own = new OwnObjects(parts.ownAnswers);
     this.judged = new PreparedStatements({
       authority: principal.authority,
@@ -84,10 +87,16 @@ export class ClientMessages {
     this.own.endOfTransaction();
   }
 
+  /** The engine has said that something failed. */
+  engineFailed(): void {
+    this.copyIn.broken();
+  }
+
   /** @returns a promise when the messages behind this one have to wait. */
   take(message: FrontendMessage): Promise<void> | undefined {
     const { raw, body } = message;
     const { outlets, owed, hold } = this.parts;
+    if (owed.isCopyingIn) return this.copyIn.take(message);
     switch (message.type) {
       case Frontend.Query:
         return this.judge({ text: decodeQuery(body), parameterTypes: [] }, (decision) =>
@@ -111,13 +120,9 @@ export class ClientMessages {
         if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.CopyData:
-        // Outside of a COPY the engine would ignore it.
-        if (hold.link !== undefined) outlets.toEngine(raw);
-        return undefined;
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        owed.copyEnded();
-        if (hold.link !== undefined) outlets.toEngine(raw);
+        // Outside of a COPY the engine would ignore it.
         return undefined;
       case Frontend.FunctionCall:
         if (this.turns.isSkipping) return undefined;
@@ -154,11 +159,12 @@ export class ClientMessages {
   private checked(made: Decision): Decision {
     const decision = this.judged.onDecision(made);
     if (decision.action !== 'forward') return decision;
-    const use = this.useOf(decision.classified);
+    const use = this.extended.wholeUse(this.useOf(decision.classified));
     const [pin] = this.parts.refusesPins ? use.pins : [];
     const error =
       pin === undefined
-        ? this.prepared.fault(use)
+        ? (this.prepared.fault(decision.classified, this.parts.state.pinned.has('code')) ??
+          first(use.executed, (name) => this.judged.recheck(name)))
         : new HatiError('pinning_refused', { params: { what: pin.detail } });
     if (error !== undefined) return { action: 'refuse', error };
     this.parts.onText(decision.classified);
@@ -188,26 +194,34 @@ export class ClientMessages {
   private forwardQuery(
     link: EngineLink,
     raw: Buffer,
-    { classified, text }: Extract<Decision, { action: 'forward' }>,
+    decision: Extract<Decision, { action: 'forward' }>,
   ): Promise<void> | undefined {
-    const { owed } = this.parts;
+    const { classified, text } = decision;
+    const { owed, outlets } = this.parts;
     const use = this.extended.wholeUse(this.useOf(classified));
+    // It must be known of each message behind a COPY whether the engine reads it as one of that.
+    if (use.copiesIn && !owed.isEmpty)
+      return this.turns
+        .caughtUp()
+        .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
     this.extended.running(use);
+    const inBatch = owed.isUnsynced;
     // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
-    if (owed.isUnsynced) link.isRetired = true;
+    if (inBatch) link.isRetired = true;
     if (use.endsPrepared) this.own.clear();
-    this.prepared.endOfBatch(owed.isUnsynced ? link : undefined);
+    this.prepared.endOfBatch(inBatch ? link : undefined);
     this.prepared.endUnnamed(link);
-    const after = this.prepared.exportNamed(link, use, false);
-    const isAlone = classified.statements.length === 1;
-    const ends = use.endsPrepared || use.resetsSettings;
-    const matters = ends || use.deallocated.length > 0;
-    const settle = (done: boolean): void => {
-      if (done) this.extended.done(link, use, isAlone);
-      else if (ends) link.statements.doubt();
+    const after = this.prepared.exportNamed(link, use, inBatch || use.copiesIn);
+    const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
+    const settle = (done: boolean, { completed }: Outcome): void => {
+      const { statements } = classified;
+      this.extended.ended(link, done ? statements : statements.slice(0, completed));
+      // In a transaction block it may still be taken back.
+      if (done && statements.length === 1 && outlets.status() === 'idle') this.parts.hold.done(use);
     };
     const message = text === undefined ? raw : query(text);
-    this.turns.forward(message, matters ? { of: 'query', settle } : 'query');
+    this.turns.forward(message, ends ? { of: 'query', settle } : 'query');
+    if (use.copiesIn) return owed.copyKnown();
     after();
     // What comes behind must not be taken for something that this one ends.
     return ends ? owed.drained() : undefined;
@@ -242,4 +256,12 @@ export class ClientMessages {
 function requireEmpty(body: Buffer, message: string): void {
   if (body.length > 0)
     throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
+}
+
+function first<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -121,7 +121,7 @@ export class EngineStatements {
     link.statements.unnamed = unnamed;
     this.turns.forward(raw, {
       of: 'parse',
-      settle: (done, isDiscarded) => {
+      settle: (done, { isDiscarded }) => {
         if (!done) {
           // One that fails takes the one before with it; one that is never looked at does not.
           if (this.client.unnamed === unnamed)
@@ -172,20 +172,44 @@ export class EngineStatements {
     });
   }
 
-  /** @returns what is wrong with the names of prepared statements that SQL runs, ends or makes. */
-  fault({ executed, deallocated, prepared }: SessionUse): HatiError | undefined {
-    // Names of ours are nobody else's; and what the session did not prepare, another one may have.
-    const unknown = [...executed, ...deallocated].find(
-      (name) => this.client.get(name) === undefined && !this.client.ofSql.has(name),
-    );
-    if (unknown !== undefined && !prepared.includes(unknown))
-      return new HatiError('prepared_statement_unknown', { params: { name: unknown } });
-    const taken = prepared.find(
-      (name) => isEngineName(name) || this.client.get(name) !== undefined,
-    );
-    return taken === undefined
-      ? undefined
-      : new HatiError('prepared_statement_exists', { params: { name: taken } });
+  /**
+   * @param mayKnowMore code that nobody can read has run, and may have prepared something
+   * @returns what is wrong with the names of prepared statements that SQL runs, ends or makes.
+   */
+  fault({ statements }: ClassifiedText, mayKnowMore: boolean): HatiError | undefined {
+    const made = new Set<string>();
+    const freed = new Set<string>();
+    let isCleared = false;
+    for (const { executed, deallocated, prepared, effects } of statements) {
+      const isKnown = (name: string): boolean =>
+        made.has(name) ||
+        (!isCleared &&
+          !freed.has(name) &&
+          (this.client.get(name) !== undefined || this.client.ofSql.has(name)));
+      // What the session did not prepare, another one may have; and names of ours are nobody else's.
+      const unknown = mayKnowMore
+        ? [...executed, ...deallocated].find(isEngineName)
+        : [...executed, ...deallocated].find((name) => !isKnown(name));
+      if (unknown !== undefined)
+        return new HatiError('prepared_statement_unknown', { params: { name: unknown } });
+      const taken = prepared.find(
+        (name) =>
+          isEngineName(name) ||
+          (!isCleared && !freed.has(name) && this.client.get(name) !== undefined),
+      );
+      if (taken !== undefined)
+        return new HatiError('prepared_statement_exists', { params: { name: taken } });
+      for (const name of deallocated) {
+        made.delete(name);
+        freed.add(name);
+      }
+      if (effects.includes('endsPrepared')) {
+        made.clear();
+        isCleared = true;
+      }
+      for (const name of prepared) made.add(name);
+    }
+    return undefined;
   }
 
   /**

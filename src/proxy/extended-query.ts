@@ -1,7 +1,7 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import { combined, type SessionUse } from '../policy/session-use.ts';
-import type { ClassifiedText } from '../sql/statement.ts';
+import type { ClassifiedText, Statement } from '../sql/statement.ts';
 import {
   decodeBindNames,
   decodeExecute,
@@ -43,10 +43,8 @@ export interface ExtendedQueryParts {
  */
 export class ExtendedQuery {
   private readonly parts: ExtendedQueryParts;
-  /** Portals of statements that end what is prepared or set, by name. */
-  private readonly ending = new Map<string, SessionUse>();
-  /** One of those was run in this batch. */
-  private hasEnded = false;
+  /** Portals of statements that end what is prepared or set, or copy in, by name. */
+  private readonly special = new Map<string, Special>();
 
   constructor(parts: ExtendedQueryParts) {
     this.parts = parts;
@@ -118,20 +116,35 @@ export class ExtendedQuery {
       return turns.answer(() => own.execute(message));
     return turns.withEngine(
       (link) => {
-        const use = this.ending.get(message.portal);
-        if (use === undefined) turns.forward(raw, 'execute');
-        else {
-          this.hasEnded = true;
-          const settle = (done: boolean): void => {
-            if (done) this.done(link, use, true);
-            else link.statements.doubt();
-          };
-          turns.forward(raw, { of: 'execute', settle });
-        }
+        const special = this.special.get(message.portal);
+        if (special !== undefined) return this.executeSpecial(link, raw, special);
+        turns.forward(raw, 'execute');
         return undefined;
       },
       (response) => turns.fail(response),
     );
+  }
+
+  /**
+   * It ends what is prepared or set, or the engine will ask for data: what comes behind waits until that is known. By then all
+   * before it is answered.
+   */
+  private async executeSpecial(
+    link: EngineLink,
+    raw: Buffer,
+    { use, classified }: Special,
+  ): Promise<void> {
+    const { turns, owed, hold } = this.parts;
+    if (!(await turns.caughtUp())) return;
+    const settle = (done: boolean): void => {
+      if (!done) return;
+      this.ended(link, classified.statements);
+      // RESET ALL may be taken back with the batch; then its settings are read.
+      if (use.endsState) hold.done(use);
+    };
+    turns.forward(raw, { of: 'execute', settle });
+    if (use.copiesIn) await owed.copyKnown();
+    else await turns.caughtUp();
   }
 
   close(raw: Buffer, body: Buffer): Promise<void> | undefined {
@@ -166,24 +179,29 @@ export class ExtendedQuery {
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
-    const { prepared, turns, hold, owed, own } = this.parts;
-    const { hasEnded } = this;
-    this.hasEnded = false;
-    this.ending.clear();
+    const { prepared, turns, hold, own } = this.parts;
+    this.special.clear();
     // Nothing was sent to the engine, so nobody else says that the batch's transaction is over.
     if (hold.link === undefined) own.endOfTransaction();
     prepared.endOfBatch(hold.link);
     turns.sync(raw, 'sync');
-    // What comes behind must not be taken for something that this batch has ended.
-    return hasEnded ? owed.drained() : undefined;
+    return undefined;
   }
 
-  /** Also by what it runs by name. */
+  /** Also by what it runs by name, and what that runs. */
   wholeUse(use: SessionUse): SessionUse {
-    const { client, useOf } = this.parts;
     if (use.executed.length === 0) return use;
-    const named = use.executed.flatMap((name) => client.get(name)?.classified ?? []);
-    return combined([use, ...named.map(useOf)]);
+    const { client, useOf } = this.parts;
+    const seen = new Set<string>();
+    const uses = [use];
+    for (const { executed } of uses) {
+      for (const name of executed) {
+        const statement = seen.has(name) ? undefined : client.get(name);
+        seen.add(name);
+        if (statement !== undefined) uses.push(useOf(statement.classified));
+      }
+    }
+    return combined(uses);
   }
 
   /** It is about to run. */
@@ -193,16 +211,14 @@ export class ExtendedQuery {
     for (const name of use.prepared) client.ofSql.add(name);
   }
 
-  /** It has run. @param isAlone nothing came behind it in the same text. */
-  done(link: EngineLink, use: SessionUse, isAlone: boolean): void {
-    const { prepared, hold, client, status } = this.parts;
-    if (use.endsPrepared) {
-      prepared.ended(link);
-      if (!isAlone) for (const name of use.prepared) client.ofSql.add(name);
+  /** These have run. */
+  ended(link: EngineLink, statements: readonly Statement[]): void {
+    const { prepared, client } = this.parts;
+    for (const statement of statements) {
+      if (statement.effects.includes('endsPrepared')) prepared.ended(link);
+      prepared.deallocated(statement.deallocated);
+      for (const name of statement.prepared) client.ofSql.add(name);
     }
-    prepared.deallocated(use.deallocated);
-    // In a transaction block it may still be taken back.
-    if (isAlone && status() === 'idle') hold.done(use);
   }
 
   private forwardParse(
@@ -250,14 +266,15 @@ export class ExtendedQuery {
   private forwardBind(link: EngineLink, raw: Buffer, body: Buffer, names: BindNames): undefined {
     const { turns, client, prepared, own, useOf } = this.parts;
     const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
-    this.ending.delete(names.portal);
+    this.special.delete(names.portal);
     if (statement !== undefined) {
       const use = this.wholeUse(useOf(statement.classified));
       this.running(use);
       if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
       if (use.endsPrepared) own.clear();
-      if (use.endsPrepared || use.resetsSettings || use.deallocated.length > 0)
-        this.ending.set(names.portal, use);
+      const isSpecial =
+        use.endsPrepared || use.resetsSettings || use.copiesIn || use.deallocated.length > 0;
+      if (isSpecial) this.special.set(names.portal, { use, classified: statement.classified });
     }
     this.withStatement(link, names.statement, (name) =>
       turns.forward(name === undefined ? raw : bindTo(name, body, names), 'bind'),
@@ -294,6 +311,11 @@ export class ExtendedQuery {
     }
     turns.refuse(error);
   }
+}
+
+interface Special {
+  readonly use: SessionUse;
+  readonly classified: ClassifiedText;
 }
 
 /** PostgreSQL compares no more bytes of a prepared statement's name than NAMEDATALEN - 1: two longer ones may be one. */

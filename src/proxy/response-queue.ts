@@ -5,7 +5,7 @@ import { Backend } from '../wire/protocol.ts';
  *
  * It follows PostgreSQL's own rules, so that the proxy always knows which message an answer belongs to:
  * - an error in an extended batch discards everything up to the next Sync;
- * - Sync and Flush are ignored while the engine is in copy-in mode.
+ * - Sync is ignored while the engine is in copy-in mode, so none is sent while it may be (`copy-in.ts`).
  * Source: https://www.postgresql.org/docs/18/protocol-flow.html
  */
 export type Expected =
@@ -15,25 +15,23 @@ export type Expected =
   /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
   | Refusal;
 
-type Kind =
-  | 'parse'
-  | 'bind'
-  | 'describe'
-  | 'execute'
-  | 'close'
-  | 'sync'
-  | 'query'
-  /** CopyDone or CopyFail, which nobody answers: where a copy, if one begins, has its end. */
-  | 'copyEnd';
+type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
 
 export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
-  readonly settle?: (done: boolean, isDiscarded: boolean) => void;
+  readonly settle?: (done: boolean, more: Outcome) => void;
   /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close and sync. */
   readonly shows?: Buffer;
   /** A message of our own with a Sync of its own: its error is not the client's either. */
   readonly isApart?: boolean;
+}
+
+export interface Outcome {
+  /** It was never looked at, because of an error before it. */
+  readonly isDiscarded: boolean;
+  /** How many statements of a Query have run. */
+  readonly completed: number;
 }
 
 export interface Refusal {
@@ -56,9 +54,18 @@ const completes: ReadonlyMap<number, Kind> = new Map<number, Kind>([
 /** In place of a message that is not the client's. */
 export const nothing = Buffer.alloc(0);
 
+/** Each statement of a Query ends with one of these. */
+const endsStatement: ReadonlySet<number> = new Set([
+  Backend.CommandComplete,
+  Backend.EmptyQueryResponse,
+]);
+
 export class ResponseQueue {
   private entries: Expected[] = [];
-  private inCopyIn = false;
+  private copying = false;
+  /** Statements of the Query at the head that have run. */
+  private completed = 0;
+  private copyWaiters: (() => void)[] = [];
   private skipping = false;
   private unsynced = false;
   /** An error was among the answers to the Query at the head. */
@@ -83,35 +90,50 @@ export class ResponseQueue {
   push(expected: Expected): void {
     const kind = kindOf(expected);
     if (kind === 'sync') {
-      if (this.inCopyIn) return;
       this.skipping = false;
     } else if (this.skipping) {
-      settle(expected, false, true);
+      settle(expected, false, { isDiscarded: true, completed: 0 });
       return;
     }
     this.unsynced = kind !== 'sync' && kind !== 'query';
     this.entries.push(expected);
   }
 
-  /** CopyDone or CopyFail was sent: Sync counts again. */
+  /** Resolves when the engine asks for the data of a copy, or owes nothing any more: whichever it is, it is known then. */
+  copyKnown(): Promise<void> {
+    if (this.isEmpty || this.copying) return Promise.resolve();
+    return new Promise((resolve) => this.copyWaiters.push(resolve));
+  }
+
+  /** The engine reads the data of a copy, as far as is known here. */
+  get isCopyingIn(): boolean {
+    return this.copying;
+  }
+
+  /** What comes next from the engine answers a Query. */
+  get isQuery(): boolean {
+    return this.entries[0] !== undefined && isQuery(this.entries[0]);
+  }
+
+  /** CopyDone or CopyFail is on its way. */
   copyEnded(): void {
-    if (this.inCopyIn) this.inCopyIn = false;
-    // The copy that it belongs to may not have begun yet; with nothing owed there is none.
-    else if (this.entries.length > 0 && !this.skipping) this.entries.push('copyEnd');
+    this.copying = false;
   }
 
   /** @returns what the client gets in place of the message; undefined: the message. */
   onHeader(type: number): Buffer | undefined {
     if (type === Backend.CopyInResponse) {
-      this.enterCopyIn();
+      this.copying = true;
+      this.wakeCopy();
       return undefined;
     }
+    if (endsStatement.has(type)) this.completed += 1;
     const completed = completes.get(type);
     const head = this.entries[0];
     if (completed === undefined || head === undefined || completed !== kindOf(head))
       return undefined;
-    this.inCopyIn = false;
-    settle(head, true, false);
+    this.copying = false;
+    settle(head, true, { isDiscarded: false, completed: 0 });
     this.shift();
     return showsOf(head);
   }
@@ -119,7 +141,8 @@ export class ResponseQueue {
   /** @returns what the client gets in place of the error: the refusal that it stands for; undefined: the error. */
   onError(): Buffer | undefined {
     const head = this.entries[0];
-    this.inCopyIn = false;
+    this.copying = false;
+    this.wakeCopy();
     if (head === undefined || kindOf(head) === 'sync') return undefined;
     // ReadyForQuery follows by itself.
     if (isQuery(head)) {
@@ -131,19 +154,25 @@ export class ResponseQueue {
     const discarded = sync < 0 ? this.entries : this.entries.slice(0, sync);
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
     // Last first, as each undoes what it did when it was sent.
-    for (const entry of discarded.toReversed()) settle(entry, false, entry !== head);
+    for (const entry of discarded.toReversed())
+      settle(entry, false, { isDiscarded: entry !== head, completed: 0 });
     this.wake();
     return isApart(head) ? nothing : responseOf(head);
   }
 
   /** @returns as `onHeader`. */
   onReady(): Buffer | undefined {
-    this.inCopyIn = false;
+    this.copying = false;
     const head = this.entries[0];
+    const kind = head === undefined ? undefined : kindOf(head);
+    // Whose it is can't be known, and what comes behind would go to the wrong one.
+    if (head === undefined || (kind !== 'sync' && kind !== 'query'))
+      throw new Error('the engine is ready for a query where none was due');
     this.shift();
-    if (head === undefined) return undefined;
-    settle(head, !this.queryFailed, false);
+    const { completed, queryFailed } = this;
+    this.completed = 0;
     this.queryFailed = false;
+    settle(head, !queryFailed, { isDiscarded: false, completed });
     return showsOf(head);
   }
 
@@ -159,28 +188,20 @@ export class ResponseQueue {
     this.wake();
   }
 
-  private enterCopyIn(): void {
-    const [head, ...rest] = this.entries;
-    if (head === undefined) return;
-    // Syncs that were sent before the end of the copy are read, and ignored, in copy-in mode.
-    // Whatever is no Sync ends the copy: its own end well, all else as an error.
-    const end = rest.findIndex((entry) => kindOf(entry) !== 'sync');
-    const behind = end < 0 ? [] : rest.slice(rest[end] === 'copyEnd' ? end + 1 : end);
-    this.inCopyIn = end < 0;
-    // The batch goes on until another one comes.
-    if (behind.length === 0 && end !== 0 && rest.length > 0 && !isQuery(head)) this.unsynced = true;
-    this.entries = [head, ...behind];
-  }
-
   private shift(): void {
     this.entries.shift();
-    // No copy began that it would have ended.
-    while (this.entries[0] === 'copyEnd') this.entries.shift();
     this.wake();
+  }
+
+  private wakeCopy(): void {
+    const waiters = this.copyWaiters;
+    this.copyWaiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   private wake(): void {
     if (this.entries.length > 0) return;
+    this.wakeCopy();
     const waiters = this.waiters;
     this.waiters = [];
     for (const waiter of waiters) waiter();
@@ -199,8 +220,8 @@ function responseOf(expected: Expected): Buffer | undefined {
   return typeof expected === 'object' && 'response' in expected ? expected.response : undefined;
 }
 
-function settle(expected: Expected, done: boolean, isDiscarded: boolean): void {
-  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done, isDiscarded);
+function settle(expected: Expected, done: boolean, more: Outcome): void {
+  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done, more);
 }
 
 function showsOf(expected: Expected): Buffer | undefined {

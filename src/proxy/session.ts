@@ -367,7 +367,11 @@ export class Session implements LiveSession {
         }
         // The engine has it no more as we think that it has it.
         if (isStale(body)) this.hold.current?.statements.doubt();
-        return this.owed.onError();
+        {
+          const shown = this.owed.onError();
+          this.messages.engineFailed();
+          return shown;
+        }
       case Backend.ParameterStatus:
         this.checkParameter(body);
         return undefined;

@@ -56,8 +56,9 @@ export function changeOfSetConfig(call: FuncCall, resolvedName: string | undefin
 }
 
 /** CREATE TABLE without TEMP makes a temporary table once pg_temp stands first in the path. */
-export function mayPutTemporaryFirst({ values }: SettingChange): boolean {
-  return values?.some((value) => value.toLowerCase().includes('pg_temp')) ?? false;
+export function mayPutTemporaryFirst({ name, values }: SettingChange): boolean {
+  if (values === undefined) return name === undefined || name === 'search_path';
+  return values.some((value) => value.toLowerCase().includes('pg_temp'));
 }
 
 /** `UPDATE pg_settings`: a rule of that view calls set_config for every row that matches. */

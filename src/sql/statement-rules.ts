@@ -84,8 +84,10 @@ export function copy(statement: CopyStmt, findings: Findings): void {
     findings.act({ class: 'serverAccess', verb: 'COPY with a program of the server' });
   else if (statement.filename !== undefined) {
     findings.act({ class: 'serverAccess', verb: 'COPY with a file of the server' });
-  } else if (statement.is_from) findings.act({ class: 'write', verb: 'COPY' });
-  else findings.act({ class: 'read', verb: 'COPY' });
+  } else if (statement.is_from) {
+    findings.act({ class: 'write', verb: 'COPY' });
+    findings.effects.add('copyIn');
+  } else findings.act({ class: 'read', verb: 'COPY' });
 }
 
 /** The inner statement is judged as if it ran: with ANALYZE it does, and the last of several options wins. */

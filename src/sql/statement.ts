@@ -121,6 +121,8 @@ export type SessionEffect =
   | 'cursor'
   | 'listen'
   | 'advisoryLock'
+  /** COPY … FROM STDIN. */
+  | 'copyIn'
   /** DISCARD ALL, DEALLOCATE ALL: no statement stays prepared. */
   | 'endsPrepared'
   /** RESET ALL, DISCARD ALL. */

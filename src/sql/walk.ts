@@ -67,7 +67,7 @@ function isKnown(name: string): name is NodeName {
 
 function applyRule(name: NodeName, visit: Visit, findings: Findings): void {
   const rule = grammar.get(name);
-  const spelt = name === 'String' ? visit.fields['sval'] : undefined;
+  const spelt = visit.fields[name === 'RangeVar' ? 'schemaname' : name === 'String' ? 'sval' : ''];
   if (typeof spelt === 'string' && isTemporarySchema(spelt)) findings.namesTemporary = true;
   if (name === 'RangeVar' && isCte(visit)) return;
   if (typeof rule === 'object') findings.act(rule);

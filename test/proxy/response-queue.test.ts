@@ -3,32 +3,6 @@ import { ResponseQueue } from '../../src/proxy/response-queue.ts';
 import { Backend } from '../../src/wire/protocol.ts';
 
 describe('ResponseQueue', () => {
-  test('a copy whose end was sent ahead does not take away the Sync behind it', () => {
-    const queue = new ResponseQueue();
-    for (const each of ['execute', 'sync', 'sync'] as const) queue.push(each);
-    queue.copyEnded();
-    for (const each of ['sync', 'parse', 'sync'] as const) queue.push(each);
-    queue.onHeader(Backend.CopyInResponse);
-    queue.onHeader(Backend.CommandComplete);
-    expect(queue.isEmpty).toBe(false);
-    queue.onReady();
-    queue.onHeader(Backend.ParseComplete);
-    expect(queue.isEmpty).toBe(false);
-    queue.onReady();
-    expect(queue.isEmpty).toBe(true);
-  });
-
-  test('CopyDone without a copy is nothing', () => {
-    const queue = new ResponseQueue();
-    queue.copyEnded();
-    expect(queue.isEmpty).toBe(true);
-    for (const each of ['execute', 'sync'] as const) queue.push(each);
-    queue.copyEnded();
-    queue.onHeader(Backend.CommandComplete);
-    queue.onReady();
-    expect(queue.isEmpty).toBe(true);
-  });
-
   test('each answer completes the message it belongs to', async () => {
     const queue = new ResponseQueue();
     for (const each of ['parse', 'bind', 'describe', 'execute', 'sync'] as const) queue.push(each);
@@ -96,16 +70,27 @@ describe('ResponseQueue', () => {
     expect(queue.isEmpty).toBe(true);
   });
 
-  test('Sync does not count while the engine copies in', () => {
+  test('it becomes known whether a copy begins: by its beginning, an error, or the end', async () => {
+    for (const known of [
+      (queue: ResponseQueue) => queue.onHeader(Backend.CopyInResponse),
+      (queue: ResponseQueue) => queue.onError(),
+      (queue: ResponseQueue) => queue.onHeader(Backend.CommandComplete),
+    ]) {
+      const queue = new ResponseQueue();
+      queue.push('execute');
+      let isKnown = false;
+      const waiting = queue.copyKnown().then(() => (isKnown = true));
+      await Promise.resolve();
+      expect(isKnown).toBe(false);
+      known(queue);
+      await waiting;
+    }
+  });
+
+  test('a ReadyForQuery that nobody waits for is a fault', () => {
     const queue = new ResponseQueue();
-    queue.push('execute');
-    queue.push('sync');
-    queue.onHeader(Backend.CopyInResponse);
-    queue.push('sync');
-    queue.copyEnded();
-    queue.push('sync');
-    queue.onHeader(Backend.CommandComplete);
-    queue.onReady();
-    expect(queue.isEmpty).toBe(true);
+    expect(() => queue.onReady()).toThrow('none was due');
+    queue.push('parse');
+    expect(() => queue.onReady()).toThrow('none was due');
   });
 });

@@ -1,0 +1,70 @@
+import { HatiError } from '../errors.ts';
+import type { FrontendMessage } from '../wire/framing.ts';
+import { Frontend } from '../wire/protocol.ts';
+import type { ResponseQueue } from './response-queue.ts';
+import type { Outlets, Turns } from './turns.ts';
+
+export interface CopyInParts {
+  readonly owed: ResponseQueue;
+  readonly outlets: Outlets;
+  readonly turns: Turns;
+}
+
+/**
+ * The messages of a client while the engine reads the data of a COPY.
+ *
+ * An engine in copy-in mode reads a Sync and ignores it; once a row was bad it is not in that mode any more, and each Sync
+ * counts. Which of the two a Sync will meet can't be known when it is sent. So none is sent: before the first data it would be
+ * ignored and is dropped; after that it waits for the end of the copy, which makes it ignored, or for the error, which makes
+ * it count.
+ */
+export class CopyIn {
+  private readonly parts: CopyInParts;
+  private hasData = false;
+  private waiting: Buffer[] = [];
+
+  constructor(parts: CopyInParts) {
+    this.parts = parts;
+  }
+
+  take({ type, raw }: FrontendMessage): Promise<void> | undefined {
+    const { owed, outlets } = this.parts;
+    switch (type) {
+      case Frontend.CopyData:
+        this.hasData = true;
+        outlets.toEngine(raw);
+        return undefined;
+      case Frontend.CopyDone:
+      case Frontend.CopyFail:
+        this.reset();
+        owed.copyEnded();
+        outlets.toEngine(raw);
+        // The text may hold another COPY.
+        return owed.isQuery ? owed.copyKnown() : undefined;
+      case Frontend.Sync:
+        if (this.hasData) this.waiting.push(Buffer.from(raw));
+        return undefined;
+      case Frontend.Flush:
+        return undefined;
+      case Frontend.Terminate:
+        outlets.goodbye();
+        return undefined;
+      default:
+        throw new HatiError('protocol_violation', {
+          params: { reason: `message type ${type} is not expected during COPY FROM STDIN` },
+        });
+    }
+  }
+
+  /** An error has ended it: from here on Sync counts. */
+  broken(): void {
+    const { waiting } = this;
+    this.reset();
+    for (const sync of waiting) this.parts.turns.forward(sync, 'sync');
+  }
+
+  private reset(): void {
+    this.hasData = false;
+    this.waiting = [];
+  }
+}
