@@ -78,8 +78,8 @@ export class EngineStatements {
     this.makeRoom(link, engine);
     this.turns.forward(engine.parse, {
       of: 'parse',
-      settle: (done) => {
-        link.statements.settled(engine, done);
+      settle: (done, { isDiscarded }) => {
+        link.statements.parsed(engine, done, isDiscarded);
         settled(done);
       },
     });
@@ -104,7 +104,7 @@ export class EngineStatements {
     this.turns.forward(engine.parse, {
       of: 'parse',
       shows: nothing,
-      settle: (done) => link.statements.settled(engine, done),
+      settle: (done, { isDiscarded }) => link.statements.parsed(engine, done, isDiscarded),
     });
   }
 
@@ -277,7 +277,7 @@ export class EngineStatements {
         of: 'close',
         shows: nothing,
         settle: (done) => {
-          if (!done) link.statements.settled(evicted, false);
+          if (!done) link.statements.notClosed(evicted);
         },
       });
     }

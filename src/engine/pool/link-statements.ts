@@ -3,6 +3,7 @@ import type { EngineStatement } from './engine-statement.ts';
 /** What one connection keeps prepared at the most. */
 const mostStatements = 500;
 const mostBytes = 4 * 1024 * 1024;
+const mostUnsure = 50;
 
 /**
  * Which statements a connection has prepared, by our own names. An error may discard a Parse that is on its way, so one
@@ -11,12 +12,14 @@ const mostBytes = 4 * 1024 * 1024;
 export class LinkStatements {
   /** In the order of their last use. */
   private readonly known = new Map<EngineStatement, 'sent' | 'confirmed'>();
+  private readonly unsure = new Set<EngineStatement>();
   private bytes = 0;
   /** What the unnamed statement is; undefined when that is not known. */
   unnamed: object | undefined;
 
-  /** `unsure`: it was sent before the last Sync and nothing has been heard of it. */
+  /** `unsure`: it may be there, or not, until the engine has said so. */
   state(statement: EngineStatement, sentInBatch: ReadonlySet<EngineStatement>): LinkState {
+    if (this.unsure.has(statement)) return 'unsure';
     const known = this.known.get(statement);
     if (known === undefined) return 'absent';
     if (known === 'confirmed') {
@@ -26,8 +29,14 @@ export class LinkStatements {
     return sentInBatch.has(statement) ? 'present' : 'unsure';
   }
 
+  /** So much is unsure that the connection is not worth keeping. */
+  get areWorn(): boolean {
+    return this.unsure.size > mostUnsure;
+  }
+
   /** A Parse of it is on its way. @returns those that have to be closed for it. */
   sent(statement: EngineStatement): readonly EngineStatement[] {
+    this.unsure.delete(statement);
     if (!this.known.has(statement)) this.bytes += statement.bytes;
     this.touch(statement, 'sent');
     const evicted: EngineStatement[] = [];
@@ -40,22 +49,32 @@ export class LinkStatements {
     return evicted;
   }
 
-  /** What became of a Parse, or of a Close: one that was discarded leaves things as they were, which may be either way. */
-  settled(statement: EngineStatement, done: boolean): void {
-    if (done && !this.known.has(statement)) return;
-    if (!this.known.has(statement)) this.bytes += statement.bytes;
-    this.known.set(statement, done ? 'confirmed' : 'sent');
+  /** What became of the Parse. */
+  parsed(statement: EngineStatement, done: boolean, isDiscarded: boolean): void {
+    if (!done) {
+      this.forget(statement);
+      // What was there before its Close is there still.
+      if (isDiscarded) this.unsure.add(statement);
+    } else if (this.known.has(statement)) this.known.set(statement, 'confirmed');
+  }
+
+  /** A Close of one that had to make room was discarded. */
+  notClosed(statement: EngineStatement): void {
+    this.unsure.add(statement);
   }
 
   /** Something may have ended them, or not. */
   doubt(): void {
-    for (const statement of this.known.keys()) this.known.set(statement, 'sent');
+    for (const statement of this.known.keys()) this.unsure.add(statement);
+    this.known.clear();
+    this.bytes = 0;
     this.unnamed = undefined;
   }
 
   /** The engine has let go of all. */
   clear(): void {
     this.known.clear();
+    this.unsure.clear();
     this.bytes = 0;
     this.unnamed = undefined;
   }

@@ -64,6 +64,8 @@ const mostPartitionsRemembered = 1_000;
 const noticeAfterMs = 5_000;
 const sweepMs = 5_000;
 const stopMs = 5_000;
+/** After the engine has said that it is full. */
+const fullPauseMs = 100;
 
 export class EnginePool {
   private readonly options: PoolOptions;
@@ -116,7 +118,8 @@ export class EnginePool {
     if (this.isStopped) return Promise.reject(new HatiError('shutting_down'));
     const outage = this.outage.current();
     if (outage !== undefined) return Promise.reject(outage);
-    return this.hasRoom() ? this.openFor(request) : this.wait(request);
+    const room = this.room();
+    return room === undefined ? this.wait(request) : this.openFor(request, room);
   }
 
   /** The link is between two transactions, and whoever had it does not touch it any more. */
@@ -173,21 +176,19 @@ export class EnginePool {
     return found < 0 ? undefined : this.idle.splice(found, 1)[0];
   }
 
-  /** Whether one more may be opened; an idle one of another partition makes room. */
-  private hasRoom(): boolean {
-    if (this.links.size + this.busyPlaces < this.options.size) return true;
-    const oldest = this.idle.shift();
-    if (oldest === undefined) return false;
-    this.links.delete(oldest);
-    oldest.close();
-    return true;
+  /** Where one more may be opened; an idle one of another partition makes room. */
+  private room(): Room | undefined {
+    if (this.links.size + this.busyPlaces < this.options.size) return {};
+    const evicted = this.idle.shift();
+    return evicted && { evicted };
   }
 
-  private async openFor(request: LinkRequest): Promise<EngineLink> {
+  private async openFor(request: LinkRequest, { evicted }: Room): Promise<EngineLink> {
     const { open, check } = this.options;
     const { partition } = request;
     let isWaiting = false;
     this.busyPlaces += 1;
+    if (evicted !== undefined) await closedOf(evicted);
     try {
       const upstream = await open(partition.start);
       try {
@@ -209,8 +210,9 @@ export class EnginePool {
       if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
       const isFull = error instanceof HatiError && error.code === 'engine_full';
       if (!isFull || this.links.size === 0) throw error;
-      // One of ours becomes free before the engine gives more.
+      // One of ours becomes free, or the engine has ended one that we have closed.
       isWaiting = true;
+      setTimeout(() => this.serve(), fullPauseMs).unref();
     } finally {
       this.busyPlaces -= 1;
       // A place that came to nothing is the next one's.
@@ -257,7 +259,8 @@ export class EnginePool {
 
   private offer(link: EngineLink): void {
     const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
-    if (isOld || this.isStopped || !link.isUsable || !this.isSafe(link)) link.close();
+    const isWorn = isOld || link.statements.areWorn;
+    if (isWorn || this.isStopped || !link.isUsable || !this.isSafe(link)) link.close();
     else if (this.links.has(link)) this.idle.push(link);
     this.serve();
   }
@@ -282,7 +285,7 @@ export class EnginePool {
       const { request, grant } = this.line.shift()!;
       const idle = this.takeIdle(request);
       if (idle !== undefined) grant(idle);
-      else if (this.hasRoom()) grant(this.openFor(request));
+      else grant(this.openFor(request, this.room()!));
     }
   }
 
@@ -311,4 +314,17 @@ function sameOr(
   const isSame =
     known?.size === found.size && [...found].every(([name, value]) => known.get(name) === value);
   return isSame ? known : found;
+}
+
+/** A place for a connection: a free one, or that of a connection which has to be closed first. */
+interface Room {
+  readonly evicted?: EngineLink;
+}
+
+/** The engine counts it until then. */
+async function closedOf(link: EngineLink): Promise<void> {
+  const { socket } = link.upstream;
+  link.close();
+  if (!socket.destroyed)
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
