@@ -81,6 +81,9 @@ export class ClientMessages {
     });
   }
 
+  /** The last Bind of it, unless a Query came behind. */
+  private unnamedPortal: UnnamedPortal | undefined;
+
   /** Portals end with the transaction. */
   endOfTransaction(): void {
     this.own.endOfTransaction();
@@ -106,6 +109,7 @@ export class ClientMessages {
         return this.takeClose(raw, body);
       case Frontend.Sync:
         requireEmpty(body, 'Sync');
+        if (this.unnamedPortal !== undefined) this.unnamedPortal.isInBatch = false;
         this.forward(raw, 'sync');
         return undefined;
       case Frontend.Flush:
@@ -170,6 +174,7 @@ export class ClientMessages {
     switch (decision.action) {
       case 'forward':
         if (decision.endsPrepared) this.own.clear();
+        this.unnamedPortal = undefined;
         this.forward(decision.text === undefined ? raw : query(decision.text), 'query');
         return undefined;
       case 'refuse':
@@ -191,6 +196,7 @@ export class ClientMessages {
       this.parts.meter.ready('idle', true);
       return;
     }
+    this.unnamedPortal = undefined;
     this.owed.push({ of: 'query', response });
     this.outlets.toEngine(refusedQuery);
   }
@@ -265,8 +271,8 @@ export class ClientMessages {
   }
 
   private takeBind(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    const names = decodeBindNames(body);
     if (!this.own.isEmpty || this.prepared.areJudged) {
-      const names = decodeBindNames(body);
       if (this.own.hasStatement(names.statement)) return this.answer(() => this.own.bind(body));
       const refusal =
         attempt(() => this.own.yieldPortal(names.portal)) ??
@@ -274,27 +280,52 @@ export class ClientMessages {
         this.prepared.checkValues(names.statement, body);
       if (refusal !== undefined) return this.refuse(refusal);
     }
-    this.forward(raw, 'bind');
+    if (names.portal !== '') {
+      this.forward(raw, 'bind');
+      return undefined;
+    }
+    const portal: UnnamedPortal = { isBound: false, isInBatch: true };
+    this.unnamedPortal = portal;
+    this.forward(raw, {
+      of: 'bind',
+      settle: (done) => {
+        portal.isBound = done;
+        if (!done && this.unnamedPortal === portal) this.unnamedPortal = undefined;
+      },
+    });
     return undefined;
   }
 
   private takeDescribe(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
-      const name = decodeObjectName(body, 'Describe');
-      if (this.own.has(name)) return this.answer(() => this.own.describe(name));
-    }
+    const object = decodeObjectName(body, 'Describe');
+    if (this.own.has(object)) return this.answer(() => this.own.describe(object));
+    if (object.kind === 'portal' && object.name === '') return this.forwardUnnamed(raw, 'describe');
     this.forward(raw, 'describe');
     return undefined;
   }
 
   private takeExecute(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    if (!this.own.isEmpty) {
-      const message = decodeExecute(body);
-      if (this.own.has({ kind: 'portal', name: message.portal })) {
-        return this.answer(() => this.own.execute(message));
-      }
-    }
+    const message = decodeExecute(body);
+    if (this.own.has({ kind: 'portal', name: message.portal }))
+      return this.answer(() => this.own.execute(message));
+    if (message.portal === '') return this.forwardUnnamed(raw, 'execute');
     this.forward(raw, 'execute');
+    return undefined;
+  }
+
+  /**
+   * What is for the unnamed portal goes on only where the client has bound it since the last Query. A Query has made one of its
+   * own; where it failed in a transaction, PostgreSQL 18.4 still has that, with memory that is gone, and whoever executes it
+   * brings all of PostgreSQL down.
+   */
+  private forwardUnnamed(raw: Buffer, of: 'describe' | 'execute'): Promise<void> | undefined {
+    const portal = this.unnamedPortal;
+    // An error may have kept the Bind of an earlier batch from happening.
+    if (portal !== undefined && !portal.isBound && !portal.isInBatch)
+      return this.caughtUp().then((goesOn) => (goesOn ? this.forwardUnnamed(raw, of) : undefined));
+    if (portal === undefined && !this.owed.isSkipping)
+      return this.refuse(new HatiError('portal_unknown', { params: { name: '' } }));
+    this.forward(raw, of);
     return undefined;
   }
 
@@ -366,6 +397,13 @@ export class ClientMessages {
   private checkNotFailed(): void {
     if (this.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
   }
+}
+
+interface UnnamedPortal {
+  /** The engine has said so. */
+  isBound: boolean;
+  /** No Sync came behind it: were it refused, so would be what uses it. */
+  isInBatch: boolean;
 }
 
 /** PostgreSQL answers a body with an error, which nothing that we wait for would explain. */

@@ -18,7 +18,7 @@ export type Expected =
 type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
 
 export interface Settled {
-  readonly of: 'parse' | 'close';
+  readonly of: 'parse' | 'bind' | 'close';
   /** Called once, with whether the engine did it. */
   readonly settle: (done: boolean) => void;
 }
