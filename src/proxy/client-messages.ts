@@ -220,6 +220,8 @@ export class ClientMessages {
       if (done && statements.length === 1 && outlets.status() === 'idle') this.parts.hold.done(use);
     };
     const message = text === undefined ? raw : query(text);
+    this.turns.querySent();
+    this.extended.querySent();
     this.turns.forward(message, ends ? { of: 'query', settle } : 'query');
     if (use.copiesIn) return owed.copyKnown();
     after();

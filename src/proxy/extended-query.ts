@@ -96,8 +96,10 @@ export class ExtendedQuery {
     if (own.has(object)) return turns.answer(() => own.describe(object));
     return turns.withEngine(
       (link) => {
-        if (object.kind === 'portal') turns.forward(raw, 'describe');
-        else
+        if (object.kind === 'portal') {
+          if (object.name === '') return turns.forwardUnnamed(raw, 'describe');
+          turns.forward(raw, 'describe');
+        } else
           this.withStatement(link, object.name, (name) =>
             turns.forward(name === undefined ? raw : describeStatement(name), 'describe'),
           );
@@ -118,6 +120,7 @@ export class ExtendedQuery {
       (link) => {
         const special = this.special.get(message.portal);
         if (special !== undefined) return this.executeSpecial(link, raw, special);
+        if (message.portal === '') return turns.forwardUnnamed(raw, 'execute');
         turns.forward(raw, 'execute');
         return undefined;
       },
@@ -176,6 +179,11 @@ export class ExtendedQuery {
       },
       (response) => turns.fail(response),
     );
+  }
+
+  /** A Query is on its way; what portals held before it is over, or will be told again. */
+  querySent(): void {
+    this.special.clear();
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
@@ -276,9 +284,11 @@ export class ExtendedQuery {
         use.endsPrepared || use.resetsSettings || use.copiesIn || use.deallocated.length > 0;
       if (isSpecial) this.special.set(names.portal, { use, classified: statement.classified });
     }
-    this.withStatement(link, names.statement, (name) =>
-      turns.forward(name === undefined ? raw : bindTo(name, body, names), 'bind'),
-    );
+    this.withStatement(link, names.statement, (name) => {
+      const message = name === undefined ? raw : bindTo(name, body, names);
+      if (names.portal === '') turns.bindUnnamed(message);
+      else turns.forward(message, 'bind');
+    });
     return undefined;
   }
 

@@ -41,6 +41,8 @@ export class Turns {
   private readonly parts: TurnsParts;
   /** Without a connection: until Sync, nothing is answered any more. */
   private discarding = false;
+  /** The last Bind of it, unless a Query came behind. */
+  private unnamedPortal: UnnamedPortal | undefined;
 
   constructor(parts: TurnsParts) {
     this.parts = parts;
@@ -72,6 +74,40 @@ export class Turns {
     this.parts.outlets.toEngine(raw);
   }
 
+  /** A Query is on its way; it makes an unnamed portal of its own. */
+  querySent(): void {
+    this.unnamedPortal = undefined;
+  }
+
+  /** A Bind of the unnamed portal. */
+  bindUnnamed(raw: Buffer): void {
+    const portal: UnnamedPortal = { isBound: false, isInBatch: true };
+    this.unnamedPortal = portal;
+    this.forward(raw, {
+      of: 'bind',
+      settle: (done) => {
+        portal.isBound = done;
+        if (!done && this.unnamedPortal === portal) this.unnamedPortal = undefined;
+      },
+    });
+  }
+
+  /**
+   * What is for the unnamed portal goes on only where the client has bound it since the last Query. A Query has made one of its
+   * own; where it failed in a transaction, PostgreSQL 18.4 still has that, with memory that is gone, and whoever executes it
+   * brings all of PostgreSQL down.
+   */
+  forwardUnnamed(raw: Buffer, of: 'describe' | 'execute'): Promise<void> | undefined {
+    const portal = this.unnamedPortal;
+    // An error may have kept the Bind of an earlier batch from happening.
+    if (portal !== undefined && !portal.isBound && !portal.isInBatch)
+      return this.caughtUp().then((goesOn) => (goesOn ? this.forwardUnnamed(raw, of) : undefined));
+    if (portal === undefined && !this.isSkipping)
+      return this.refuse(new HatiError('portal_unknown', { params: { name: '' } }));
+    this.forward(raw, of);
+    return undefined;
+  }
+
   refuseQuery(error: HatiError): undefined {
     this.parts.log.refused(error);
     this.failQuery(errorResponse(error));
@@ -85,6 +121,7 @@ export class Turns {
       this.parts.meter.ready('idle', true);
       return;
     }
+    this.querySent();
     owed.push({ of: 'query', response });
     outlets.toEngine(refusedQuery);
   }
@@ -124,6 +161,7 @@ export class Turns {
   sync(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
     const { hold, outlets } = this.parts;
     // What was answered without a connection ends without one, though there may be one again.
+    if (this.unnamedPortal !== undefined) this.unnamedPortal.isInBatch = false;
     const isOurs = this.discarding || hold.link === undefined;
     this.discarding = false;
     if (!isOurs) this.forward(raw, expected);
@@ -150,4 +188,11 @@ export class Turns {
   checkNotFailed(): void {
     if (this.parts.outlets.status() === 'failed') throw new HatiError('transaction_aborted');
   }
+}
+
+interface UnnamedPortal {
+  /** The engine has said so. */
+  isBound: boolean;
+  /** No Sync came behind it: were it refused, so would be what uses it. */
+  isInBatch: boolean;
 }

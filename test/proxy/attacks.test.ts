@@ -318,3 +318,56 @@ test('code that lifts READ ONLY for a readonly session ends it', async () => {
   const seen = show(await client.rest());
   expect(seen.at(-1)).toMatch(/default_transaction_read_only/);
 });
+
+describe('the unnamed portal of a Query that failed', () => {
+  const bound = [f.parse('', 'BEGIN'), f.bind('', ''), f.execute('')];
+  // PostgreSQL 18.4 crashes for everybody when one of these reaches it.
+  test.each<[string, Buffer[]]>([
+    ['executed', [f.execute(''), f.sync()]],
+    ['described', [f.describe('P', ''), f.sync()]],
+    ['executed behind a Bind that failed', [f.bind('', 'none'), f.sync(), f.execute(''), f.sync()]],
+    [
+      'executed behind a Bind that was discarded',
+      [f.bind('x', 'none'), f.bind('', ''), f.sync(), f.execute(''), f.sync()],
+    ],
+  ])('%s', async (_how, messages) => {
+    const before = await admin.query('SELECT pg_postmaster_start_time() AS t');
+    for (const key of ['', readonlyKey]) {
+      const raw = await login(key);
+      raw.send(...bound, f.flush());
+      for (const type of ['1', '2', 'C']) expect((await raw.next())?.type).toBe(type);
+      raw.send(f.query('ROLLBACK TO s'));
+      expect(show(await raw.untilReady())).toEqual([expect.stringMatching(/^E 3B001/), 'Z E']);
+      raw.send(f.query('SELECT 1 FROM t'));
+      expect(show(await raw.untilReady())).toEqual([expect.stringMatching(/^E 25P02/), 'Z E']);
+      raw.send(...messages);
+      const batches = messages.filter((message) => message[0] === 0x53).length;
+      let last: string[] = [];
+      for (let batch = 0; batch < batches; batch += 1) last = show(await raw.untilReady());
+      expect(last).toEqual([expect.stringMatching(/^E 34000/), 'Z E']);
+      raw.send(f.query('ROLLBACK'), f.query('SELECT 1'));
+      expect(show(await raw.untilReady()).at(-1)).toBe('Z I');
+      expect(show(await raw.untilReady())).toContain('D 1');
+    }
+    const after = await admin.query('SELECT pg_postmaster_start_time() AS t');
+    expect(after.rows).toEqual(before.rows);
+  });
+
+  test('one that was bound is executed, also across a Sync, and again until it is used up', async () => {
+    const raw = await login(readonlyKey);
+    raw.send(f.query('BEGIN'));
+    await raw.untilReady();
+    raw.send(f.parse('', 'SELECT generate_series(1, 3)'), f.bind('', ''), f.sync());
+    raw.send(f.describe('P', ''), f.execute('', 1), f.sync(), f.execute(''), f.sync());
+    expect(show(await raw.untilReady())).toEqual(['1', '2', 'Z T']);
+    expect(show(await raw.untilReady())).toEqual(['T', 'D 1', 's', 'Z T']);
+    expect(show(await raw.untilReady())).toEqual([
+      'D 2',
+      'D 3',
+      expect.stringMatching(/^C/),
+      'Z T',
+    ]);
+    raw.send(f.query('ROLLBACK'));
+    await raw.untilReady();
+  });
+});
