@@ -57,7 +57,10 @@ export class ClientStatements {
   remove(name: string): Undo {
     const before = this.named.get(name);
     this.put(name, undefined);
-    return () => this.put(name, before);
+    return () => {
+      // Another one may have the name by now.
+      if (!this.named.has(name)) this.put(name, before);
+    };
   }
 
   clear(): void {
