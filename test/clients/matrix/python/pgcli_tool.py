@@ -29,7 +29,8 @@ def completion_metadata(address: Address) -> object:
     functions = [one for one in executor.functions() if one.schema_name == 'pg_catalog']
     seen = [
         executor.search_path(),
-        sorted(executor.schemata()),
+        # How many temporary schemas there are depends on who was connected before.
+        sorted(one for one in executor.schemata() if not re.match(r'pg_(toast_)?temp_\d', one)),
         [one for one in executor.tables() if one[1].startswith('pgcli_')],
         list(executor.views()) != [],
         mine,
