@@ -19,6 +19,8 @@ export interface ErrorDefinition {
   readonly text: string;
   /** The way out, where there is one that always applies. */
   readonly hint?: string;
+  /** Where PostgreSQL says the same (field `R`), for drivers that look there to know that they may prepare again. */
+  readonly routine?: string;
 }
 
 export const errorRegistry = {
@@ -220,6 +222,23 @@ export const errorRegistry = {
     http: 400,
     blame: 'client',
     text: 'prepared statement "{name}" does not exist',
+    routine: 'FetchPreparedStatement',
+  },
+  prepared_result_changed: {
+    sqlstate: '0A000',
+    http: 409,
+    blame: 'client',
+    text: 'cached plan must not change result type',
+    hint: 'Prepare the statement again.',
+    routine: 'RevalidateCachedQuery',
+  },
+  prepared_under_others: {
+    sqlstate: '0A000',
+    http: 409,
+    blame: 'client',
+    text: 'cached plan must not change result type: the settings that the statement was prepared under, or those in force now, are not known',
+    hint: 'Prepare the statement again.',
+    routine: 'RevalidateCachedQuery',
   },
   unnamed_statement_unknown: {
     sqlstate: '26000',
@@ -417,6 +436,7 @@ export class HatiError extends Error {
   readonly blame: Blame;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
+  readonly routine: string | undefined;
   readonly position: number | undefined;
 
   constructor(code: ErrorCode, options: HatiErrorOptions = {}) {
@@ -428,6 +448,7 @@ export class HatiError extends Error {
     this.blame = definition.blame;
     this.detail = options.detail;
     this.hint = options.hint ?? definition.hint;
+    this.routine = definition.routine;
     this.position = options.position;
   }
 }

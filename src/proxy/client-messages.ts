@@ -7,13 +7,14 @@ import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
 import { decodeQuery } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import { query } from '../wire/frontend-messages.ts';
+import { query, sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import { ClientStatements } from './client-statements.ts';
 import { CopyIn } from './copy-in.ts';
 import type { EngineHold } from './engine-hold.ts';
 import { EngineStatements } from './engine-statements.ts';
 import { ExtendedQuery } from './extended-query.ts';
+import { isFollowedByPlans, isReadByParse } from './parse-settings.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
@@ -63,11 +64,14 @@ export class ClientMessages {
       searched,
     });
     const client = new ClientStatements();
-    this.prepared = new EngineStatements(this.turns, client, (link) => ({
-      settings: state.settings,
-      epoch: pipeline.definitionEpoch(),
-      isUncertain: state.isUncertain || link.isTainted,
-    }));
+    this.prepared = new EngineStatements(
+      { turns: this.turns, client, batches: parts.owed },
+      (link) => ({
+        settings: state.isUncertain(isReadByParse) ? undefined : state.settings,
+        epoch: pipeline.definitionEpoch(),
+        isPrivate: state.isUncertain(isFollowedByPlans) || link.left === 'code',
+      }),
+    );
     this.extended = new ExtendedQuery({
       turns: this.turns,
       own: this.own,
@@ -85,6 +89,7 @@ export class ClientMessages {
   /** Portals end with the transaction. */
   endOfTransaction(): void {
     this.own.endOfTransaction();
+    this.extended.endOfTransaction();
   }
 
   /** The engine has said that something failed. */
@@ -151,9 +156,27 @@ export class ClientMessages {
     const { principal, pipeline, searched } = this.parts;
     const trace = this.parts.meter.traces?.current;
     const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
-    if (!(decision instanceof Promise)) return then(this.checked(decision));
+    if (!(decision instanceof Promise)) return this.onceDecided(decision, then);
     // The error that makes the engine skip may have come meanwhile.
-    return decision.then((made) => (this.turns.isSkipping ? undefined : then(this.checked(made))));
+    return decision.then((made) =>
+      this.turns.isSkipping ? undefined : this.onceDecided(made, then),
+    );
+  }
+
+  /** Which statements it names must be known. */
+  private onceDecided(
+    decision: Decision,
+    then: (decision: Decision) => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    const isUndecided =
+      decision.action === 'forward' &&
+      decision.classified.statements.some(({ executed, deallocated, prepared }) =>
+        [...executed, ...deallocated, ...prepared].some((name) => this.extended.isUndecided(name)),
+      );
+    if (!isUndecided) return then(this.checked(decision));
+    return this.turns
+      .caughtUp()
+      .then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
   }
 
   private checked(made: Decision): Decision {
@@ -178,6 +201,16 @@ export class ClientMessages {
   }
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
+    const { owed, outlets } = this.parts;
+    const isRisky = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
+    if (isRisky && outlets.status() === 'idle') {
+      const reason = 'a Query between extended messages and their Sync';
+      return this.refuseInBatch(
+        decision.action === 'refuse'
+          ? decision.error
+          : new HatiError('protocol_violation', { params: { reason } }),
+      );
+    }
     switch (decision.action) {
       case 'forward':
         return this.turns.withEngine(
@@ -189,6 +222,16 @@ export class ClientMessages {
       case 'answer':
         return this.answerQuery(decision.statements);
     }
+  }
+
+  /**
+   * PostgreSQL 18 acknowledges both the batch and the Query, and then loses them: its transaction stays open and is
+   * given up. So the batch fails here, and the Query is answered as if a Sync stood in its place.
+   */
+  private async refuseInBatch(error: HatiError): Promise<void> {
+    if (!(await this.turns.caughtUp())) return;
+    this.turns.refuse(error);
+    return this.extended.sync(sync);
   }
 
   private forwardQuery(
@@ -206,14 +249,13 @@ export class ClientMessages {
         .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
     this.extended.running(use);
     const inBatch = owed.isUnsynced;
-    // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
-    if (inBatch) link.isRetired = true;
     if (use.endsPrepared) this.own.clear();
     this.prepared.endOfBatch(inBatch ? link : undefined);
-    this.prepared.endUnnamed(link);
+    const undo = this.prepared.endUnnamed(link);
     const after = this.prepared.exportNamed(link, use, inBatch || use.copiesIn);
     const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
-    const settle = (done: boolean, { completed }: Outcome): void => {
+    const settle = (done: boolean, { completed, isDiscarded }: Outcome): void => {
+      if (isDiscarded) undo();
       const { statements } = classified;
       this.extended.ended(link, done ? statements : statements.slice(0, completed));
       // In a transaction block it may still be taken back.
@@ -222,7 +264,7 @@ export class ClientMessages {
     const message = text === undefined ? raw : query(text);
     this.turns.querySent();
     this.extended.querySent();
-    this.turns.forward(message, ends ? { of: 'query', settle } : 'query');
+    this.turns.forward(message, ends || inBatch ? { of: 'query', settle } : 'query');
     if (use.copiesIn) return owed.copyKnown();
     after();
     // What comes behind must not be taken for something that this one ends.
@@ -232,15 +274,9 @@ export class ClientMessages {
   private async answerQuery(
     statements: Extract<Decision, { action: 'answer' }>['statements'],
   ): Promise<void> {
-    const { owed, outlets, ownAnswers, log } = this.parts;
+    const { outlets, ownAnswers, log } = this.parts;
     if (!(await this.turns.caughtUp())) return;
     try {
-      // PostgreSQL would end the batch's transaction here; we can't, and it must not be left open unnoticed.
-      if (owed.isUnsynced) {
-        throw new HatiError('protocol_violation', {
-          params: { reason: 'a Query for HatiData between extended messages and their Sync' },
-        });
-      }
       for (const statement of statements) {
         this.turns.checkNotFailed();
         outlets.toClient(await answerSimple(ownAnswers, statement));

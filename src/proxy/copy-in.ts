@@ -36,10 +36,11 @@ export class CopyIn {
         return undefined;
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        this.reset();
         owed.copyEnded();
         outlets.toEngine(raw);
         // The text may hold another COPY.
+        if (!owed.isQuery && this.waiting.length > 0) return this.outcome();
+        this.reset();
         return owed.isQuery ? owed.copyKnown() : undefined;
       case Frontend.Sync:
         if (this.hasData) this.waiting.push(Buffer.from(raw));
@@ -54,6 +55,12 @@ export class CopyIn {
           params: { reason: `message type ${type} is not expected during COPY FROM STDIN` },
         });
     }
+  }
+
+  /** A row may have been bad, and then the Syncs behind it count. */
+  private async outcome(): Promise<void> {
+    await this.parts.turns.caughtUp();
+    this.reset();
   }
 
   /** An error has ended it: from here on Sync counts. */

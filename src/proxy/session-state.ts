@@ -12,7 +12,7 @@ export class SessionState {
   private readonly pins: Map<PinReason, string>;
   private readonly touched = new Set<string>();
   /** SET LOCAL: until the transaction is over. */
-  private hasLocal = false;
+  private readonly local = new Set<string>();
   private defines = false;
 
   /** @param pins that last as long as the session. */
@@ -33,22 +33,23 @@ export class SessionState {
     return [...this.touched];
   }
 
-  /** `settings` may not be what is in force. */
-  get isUncertain(): boolean {
-    return this.hasLocal || this.touched.size > 0;
+  /** Whether one of these settings may have another value just now than `settings` has. */
+  isUncertain(concerns: (name: string) => boolean): boolean {
+    if (this.local.size + this.touched.size === 0) return false;
+    return [...this.local, ...this.touched].some(concerns);
   }
 
   /** No transaction is open any more. @returns whether definitions may have changed in it. */
   transactionOver(): boolean {
     const { defines } = this;
-    this.hasLocal = false;
+    this.local.clear();
     this.defines = false;
     return defines;
   }
 
   /** A text is on its way to the engine. */
-  running({ pins, settings, resetsSettings, hasLocalSettings, defines }: SessionUse): void {
-    this.hasLocal ||= hasLocalSettings;
+  running({ pins, settings, resetsSettings, localSettings, defines }: SessionUse): void {
+    for (const name of localSettings) this.local.add(name);
     this.defines ||= defines;
     for (const { reason, detail } of pins) this.pins.set(reason, detail);
     for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);

@@ -118,8 +118,10 @@ export class Session implements LiveSession {
         onData: (chunk) => this.onEngineData(chunk),
         onGone: () => this.engineGone(),
       },
+      isWhole: () => this.scanner.isWhole,
       onDefined: () => parts.pipeline.onDefinition(),
       onAttached: (link) => this.onAttached(link),
+      onUnrestorable: (error) => this.fail(error),
     });
     this.messages = new ClientMessages({
       outlets: this.outlets(),
@@ -162,6 +164,8 @@ export class Session implements LiveSession {
       await this.hold.link?.cancel();
     } catch (error) {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
+      // Who asked for it must not wait for an answer that may never come.
+      this.fail(new HatiError('engine_lost'));
     }
   }
 
@@ -252,7 +256,7 @@ export class Session implements LiveSession {
       () => {
         this.busy = false;
         this.takeMessages();
-        this.leaveIfAsked();
+        this.rest();
         if (!this.busy && this.hold.link?.upstream.socket.writableNeedDrain !== true)
           this.client.resume();
       },
@@ -318,6 +322,7 @@ export class Session implements LiveSession {
     counted.fromEngine += chunk.length;
     let pieces: Buffer[];
     try {
+      this.scanner.isThorough = this.owed.isThorough;
       pieces = this.scanner.push(chunk);
     } catch (error) {
       this.fail(error);
@@ -333,7 +338,13 @@ export class Session implements LiveSession {
       this.hold.current?.upstream.socket.pause();
       this.client.once('drain', () => this.hold.current?.upstream.socket.resume());
     }
-    if (this.isAtRest && !this.leaveIfAsked()) this.hold.atRest();
+    this.rest();
+  }
+
+  /** A message that is being dealt with may still need the connection. */
+  private rest(): void {
+    if (this.busy || !this.isAtRest) return;
+    if (!this.leaveIfAsked()) this.hold.atRest();
   }
 
   /** The engine owes nothing, and no transaction is open. */
@@ -376,7 +387,7 @@ export class Session implements LiveSession {
         this.checkParameter(body);
         return undefined;
       default:
-        return this.owed.onHeader(type);
+        return this.owed.onHeader(type, body);
     }
   }
 
@@ -407,8 +418,12 @@ export class Session implements LiveSession {
 
   private clientGone(): void {
     if (this.state === 'relaying' || this.state === 'parting') this.kill();
-    // Nobody is there to read the rest, which the engine must not wait for.
-    else this.hold.current?.upstream.socket.resume();
+    else {
+      // Nobody is there to read the rest, which the engine must not wait for.
+      const engine = this.hold.current?.upstream.socket;
+      engine?.resume();
+      engine?.end();
+    }
   }
 
   private engineGone(): void {
@@ -438,8 +453,7 @@ export class Session implements LiveSession {
     }
     this.state = 'leaving';
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
-    link.isRetired = true;
-    link.upstream.close();
+    link.leave();
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */

@@ -170,7 +170,8 @@ export class EnginePool {
         found = at;
         break;
       }
-      if (found < 0 || (this.idle[found]!.isTainted && !link.isTainted)) found = at;
+      if (found < 0 || (this.idle[found]!.left !== 'nothing' && link.left === 'nothing'))
+        found = at;
       if (this.idle.length - at > lookBack) break;
     }
     return found < 0 ? undefined : this.idle.splice(found, 1)[0];
