@@ -189,7 +189,7 @@ const restless: ReadonlySet<string> = new Set([
   ...['statement_timeout', 'transaction_timeout', 'idle_session_timeout'],
   'default_transaction_deferrable',
 ]);
-const shortestTimeoutMs = 5_000;
+const shortestTimeoutMs = 1_000;
 
 /** Why sessions that begin with such a setting can't share. */
 export function pinsOfStart(

@@ -14,7 +14,6 @@ import { CopyIn } from './copy-in.ts';
 import type { EngineHold } from './engine-hold.ts';
 import { EngineStatements } from './engine-statements.ts';
 import { ExtendedQuery } from './extended-query.ts';
-import { isFollowedByPlans, isReadByParse } from './parse-settings.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
@@ -64,14 +63,22 @@ export class ClientMessages {
       searched,
     });
     const client = new ClientStatements();
-    this.prepared = new EngineStatements(
-      { turns: this.turns, client, batches: parts.owed },
-      (link) => ({
-        settings: state.isUncertain(isReadByParse) ? undefined : state.settings,
+    this.prepared = new EngineStatements({
+      turns: this.turns,
+      client,
+      batches: parts.owed,
+      preparation: (link) => ({
+        inForce: state.inForce,
         epoch: pipeline.definitionEpoch(),
-        isPrivate: state.isUncertain(isFollowedByPlans) || link.left === 'code',
+        isPrivate: state.areNamesUncertain || link.left === 'code',
       }),
-    );
+      learnSettings: async () => {
+        // In the middle of a transaction the question would be a part of it.
+        if (parts.outlets.status() !== 'idle' || parts.owed.isUnsynced) return false;
+        await hold.learnSettings();
+        return !parts.outlets.isOver();
+      },
+    });
     this.extended = new ExtendedQuery({
       turns: this.turns,
       own: this.own,
@@ -80,6 +87,7 @@ export class ClientMessages {
       prepared: this.prepared,
       hold,
       owed: parts.owed,
+      refusesPins: parts.refusesPins,
       status: () => parts.outlets.status(),
       judge: (statement, then) => this.judge(statement, then),
       useOf: (text) => this.useOf(text),

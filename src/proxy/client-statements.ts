@@ -2,14 +2,15 @@ import { newEngineStatement, type EngineStatement } from '../engine/pool/engine-
 import { HatiError } from '../errors.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { ParseMessage } from '../wire/frontend-messages.ts';
-import { parseKey, type Settings } from './parse-settings.ts';
+import { parseKey } from './parse-settings.ts';
+import type { InForce } from './session-state.ts';
 
 /** A statement that the client has prepared for the engine under a name. */
 export interface ClientStatement {
   readonly classified: ClassifiedText;
   readonly engine: EngineStatement;
-  /** The settings that it is prepared under, wherever it is; undefined when they were not known. */
-  readonly settings: Settings | undefined;
+  /** What it is prepared under, wherever it is. */
+  readonly under: InForce;
   /** What the client was told of its result: the body of RowDescription, empty for NoData. */
   description: Buffer | undefined;
   /** Elsewhere its result has turned out to be another than the client was told. */
@@ -106,8 +107,7 @@ export interface Batches {
 
 /** What a statement is prepared under. */
 export interface Preparation {
-  /** Undefined when they are not known. */
-  readonly settings: Settings | undefined;
+  readonly inForce: InForce;
   /** How often definitions have changed. */
   readonly epoch: number;
   /** It may be prepared under other settings than these: then nobody else may use it. */
@@ -123,7 +123,7 @@ const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
 export function engineStatement(
   classified: ClassifiedText,
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
-  { settings, epoch, isPrivate }: Preparation,
+  { inForce: { settings }, epoch, isPrivate }: Preparation,
 ): EngineStatement {
   if (isPrivate || settings === undefined) return newEngineStatement({ text, parameterTypes });
   const known = shared.get(classified) ?? new Map<string, EngineStatement>();

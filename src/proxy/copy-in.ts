@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
+import { sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import type { ResponseQueue } from './response-queue.ts';
 import type { Outlets, Turns } from './turns.ts';
@@ -9,6 +10,9 @@ export interface CopyInParts {
   readonly outlets: Outlets;
   readonly turns: Turns;
 }
+
+/** PostgreSQL ignores any number of them; nobody has a use for more than one. */
+const mostWaiting = 1_000;
 
 /**
  * The messages of a client while the engine reads the data of a COPY.
@@ -21,7 +25,8 @@ export interface CopyInParts {
 export class CopyIn {
   private readonly parts: CopyInParts;
   private hasData = false;
-  private waiting: Buffer[] = [];
+  /** Syncs that came behind data. */
+  private waiting = 0;
 
   constructor(parts: CopyInParts) {
     this.parts = parts;
@@ -39,11 +44,15 @@ export class CopyIn {
         owed.copyEnded();
         outlets.toEngine(raw);
         // The text may hold another COPY.
-        if (!owed.isQuery && this.waiting.length > 0) return this.outcome();
+        if (!owed.isQuery && this.waiting > 0) return this.outcome();
         this.reset();
         return owed.isQuery ? owed.copyKnown() : undefined;
       case Frontend.Sync:
-        if (this.hasData) this.waiting.push(Buffer.from(raw));
+        if (this.hasData) this.waiting += 1;
+        if (this.waiting > mostWaiting)
+          throw new HatiError('protocol_violation', {
+            params: { reason: `more than ${mostWaiting} Sync messages during COPY FROM STDIN` },
+          });
         return undefined;
       case Frontend.Flush:
         return undefined;
@@ -67,11 +76,11 @@ export class CopyIn {
   broken(): void {
     const { waiting } = this;
     this.reset();
-    for (const sync of waiting) this.parts.turns.forward(sync, 'sync');
+    for (let count = 0; count < waiting; count += 1) this.parts.turns.forward(sync, 'sync');
   }
 
   private reset(): void {
     this.hasData = false;
-    this.waiting = [];
+    this.waiting = 0;
   }
 }

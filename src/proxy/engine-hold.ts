@@ -12,6 +12,8 @@ export interface EngineHoldParts {
   readonly request: LinkRequest;
   readonly state: SessionState;
   readonly receiver: Receiver;
+  /** What would keep a connection is refused. */
+  readonly refusesPins: boolean;
   /** No message has come in part. */
   readonly isWhole: () => boolean;
   /** A transaction with definitions is over. */
@@ -84,7 +86,15 @@ export class EngineHold {
     if (link === undefined || this.change !== undefined || state.pinned.size > 0) return;
     if (state.unread.length === 0) this.giveBack();
     // The session notices that its connection is gone.
-    else void this.changing(this.readSettings(link)).catch(() => undefined);
+    else void this.changing(this.readAndGiveBack(link)).catch(() => undefined);
+  }
+
+  /** For who can't wait until the session is at rest; only outside of a transaction. */
+  async learnSettings(): Promise<void> {
+    const { current, change } = this;
+    if (change !== undefined || current === undefined || this.parts.state.unread.length === 0)
+      return;
+    await this.changing(this.readSettings(current));
   }
 
   private changing(work: Promise<void>): Promise<void> {
@@ -160,10 +170,18 @@ export class EngineHold {
     this.parts.onAttached(link);
   }
 
+  private async readAndGiveBack(link: EngineLink): Promise<void> {
+    await this.readSettings(link);
+    const { state, request, isWhole } = this.parts;
+    if (link.isUsable && !request.isOver() && state.pinned.size === 0 && isWhole()) this.giveBack();
+  }
+
   private async readSettings(link: EngineLink): Promise<void> {
-    const { state, request, receiver, isWhole } = this.parts;
+    const { state, receiver, refusesPins, onUnrestorable } = this.parts;
     const names = state.unread;
     try {
+      // A late one would hit the question.
+      if (link.mustSettleCancels) await link.settleCancels();
       const { rows, error } = await link.exchange(query(readingOf(names)));
       if (error !== undefined) throw new Error(reasonOf(error));
       state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
@@ -174,7 +192,9 @@ export class EngineHold {
       return;
     }
     link.settings = state.settings;
-    if (!request.isOver() && state.pinned.size === 0 && isWhole()) this.giveBack();
+    const [pin] = refusesPins ? state.pinned.values() : [];
+    if (pin !== undefined)
+      onUnrestorable(new HatiError('pinning_refused', { params: { what: pin } }));
   }
 
   private giveBack(): void {

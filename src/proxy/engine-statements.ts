@@ -43,20 +43,18 @@ export class EngineStatements {
   private readonly client: ClientStatements;
   private readonly batches: Batches;
   private readonly preparation: (link: EngineLink) => Preparation;
+  private readonly learnSettings: () => Promise<boolean>;
   /** Prepared since the last Sync: good until the next one, whatever becomes of it. */
   private readonly sentInBatch = new Set<EngineStatement>();
   /** Names that the engine knows for the length of this batch. */
   private readonly exported = new Map<string, EngineStatement>();
 
-  /** @param preparation what a statement is prepared under just now */
-  constructor(
-    { turns, client, batches }: EngineStatementsParts,
-    preparation: (link: EngineLink) => Preparation,
-  ) {
+  constructor({ turns, client, batches, preparation, learnSettings }: EngineStatementsParts) {
     this.turns = turns;
     this.client = client;
     this.batches = batches;
     this.preparation = preparation;
+    this.learnSettings = learnSettings;
   }
 
   /** Before the Sync that ends it. */
@@ -75,8 +73,8 @@ export class EngineStatements {
   ): void {
     const preparation = this.preparation(link);
     const engine = engineStatement(classified, message, preparation);
-    const { settings } = preparation;
-    const statement = { classified, engine, settings, description: undefined, isOutdated: false };
+    const under = preparation.inForce;
+    const statement = { classified, engine, under, description: undefined, isOutdated: false };
     const undo = this.client.add(message.name, statement);
     this.client.changing(message.name, this.batches);
     const settled = (done: boolean): void => {
@@ -109,12 +107,13 @@ export class EngineStatements {
     if (statement.isOutdated) return this.refuse('prepared_result_changed');
     const state = link.statements.state(engine, this.sentInBatch);
     if (state === 'present') return true;
-    const present = this.preparation(link).settings;
-    if (statement.settings === undefined || present === undefined)
-      return this.refuse('prepared_under_others');
+    const present = this.preparation(link).inForce.settings;
+    const wanted = statement.under.settings;
+    if (wanted === undefined || present === undefined)
+      return this.learn(link, statement).then((isKnown) => isKnown && this.ensure(link, statement));
     if (state === 'unsure') this.hide(closeStatement(engine.name));
     this.makeRoom(link, engine);
-    this.under(statement.settings, present, {}, () =>
+    this.under(wanted, present, {}, () =>
       this.turns.forward(engine.parse, {
         of: 'parse',
         shows: nothing,
@@ -122,6 +121,14 @@ export class EngineStatements {
       }),
     );
     return description === undefined || this.isStillAs(description, statement);
+  }
+
+  /** Asks for the settings that were changed since the session was last at rest. */
+  private async learn(link: EngineLink, { under }: ClientStatement): Promise<boolean> {
+    if (!(await this.turns.caughtUp())) return false;
+    const isAnswered = await this.learnSettings();
+    const isKnown = under.settings && this.preparation(link).inForce.settings;
+    return (isAnswered && isKnown !== undefined) || this.refuse('prepared_under_others');
   }
 
   /** PostgreSQL refuses a statement whose result has another shape than it had when it was prepared. */
@@ -294,12 +301,12 @@ export class EngineStatements {
       return statement !== undefined && this.exported.get(name) !== statement.engine;
     });
     for (const name of names) {
-      const { engine, settings } = this.client.get(name)!;
+      const { engine, under } = this.client.get(name)!;
       const { text, parameterTypes } = engine;
-      const present = this.preparation(link).settings;
+      const present = this.preparation(link).inForce.settings;
       this.hide(closeStatement(name));
       const hidden = { shows: nothing, isApart: !isBatch };
-      this.under(settings, present, hidden, () =>
+      this.under(under.settings, present, hidden, () =>
         this.turns.forward(parse({ name, text, parameterTypes }), { of: 'parse', ...hidden }),
       );
       if (isBatch) this.exported.set(name, engine);
@@ -365,6 +372,10 @@ export interface EngineStatementsParts {
   readonly turns: Turns;
   readonly client: ClientStatements;
   readonly batches: Batches;
+  /** What a statement is prepared under just now. */
+  readonly preparation: (link: EngineLink) => Preparation;
+  /** Asks the engine for what is in force; false where it can't be asked. */
+  readonly learnSettings: () => Promise<boolean>;
 }
 
 export interface ParseContext {

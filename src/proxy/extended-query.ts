@@ -29,6 +29,8 @@ export interface ExtendedQueryParts {
   readonly prepared: EngineStatements;
   readonly hold: EngineHold;
   readonly owed: ResponseQueue;
+  /** What would keep an engine connection is refused. */
+  readonly refusesPins: boolean;
   readonly status: () => TransactionStatus;
   readonly judge: (
     statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
@@ -324,6 +326,9 @@ export class ExtendedQuery {
     this.special.delete(names.portal);
     if (statement !== undefined) {
       const use = this.wholeUse(useOf(statement.classified));
+      const [pin] = this.parts.refusesPins ? use.pins : [];
+      if (pin !== undefined)
+        return turns.refuse(new HatiError('pinning_refused', { params: { what: pin.detail } }));
       this.running(use);
       if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
       if (use.endsPrepared) own.clear();

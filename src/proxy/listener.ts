@@ -201,6 +201,9 @@ export class Listener {
     const { socket } = startup;
     const wanted = engineSession(principal, startup);
     if (wanted instanceof HatiError) throw wanted;
+    const pins = pinsOfStart(startup.settings);
+    if (parts.pooling === 'transaction' && pins[0] !== undefined)
+      throw new HatiError('pinning_refused', { params: { what: pins[0].detail } });
     const role = mayChange(principal.authority) ? 'writer' : 'reader';
     const pool = parts.pools[role];
     const partition = pool.partition(wanted.start);
@@ -230,7 +233,7 @@ export class Listener {
       partition,
       state: new SessionState(wanted.settings, [
         ...(parts.pooling === 'session' ? [ownConnection] : []),
-        ...pinsOfStart(startup.settings),
+        ...pins,
       ]),
       reported,
       refusesPins: parts.pooling === 'transaction',

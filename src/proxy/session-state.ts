@@ -1,4 +1,5 @@
 import type { Pin, PinReason, SessionUse } from '../policy/session-use.ts';
+import { isFollowedByPlans, isReadByParse } from './parse-settings.ts';
 
 /**
  * What a client's session has that goes with it from one engine connection to the next, and what ties it to the one it
@@ -14,11 +15,13 @@ export class SessionState {
   /** SET LOCAL: until the transaction is over. */
   private readonly local = new Set<string>();
   private defines = false;
+  private reading: InForce;
 
   /** @param pins that last as long as the session. */
   constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[]) {
     this.initial = initial;
     this.settings = initial;
+    this.reading = { settings: initial };
     this.held = new Map(pins.map(({ reason, detail }) => [reason, detail]));
     this.pins = new Map(this.held);
   }
@@ -33,10 +36,15 @@ export class SessionState {
     return [...this.touched];
   }
 
-  /** Whether one of these settings may have another value just now than `settings` has. */
-  isUncertain(concerns: (name: string) => boolean): boolean {
+  /** What a statement that is prepared now is understood by. */
+  get inForce(): InForce {
+    return [...this.local].some(isReadByParse) ? { settings: undefined } : this.reading;
+  }
+
+  /** Names in a statement may mean something else just now than `settings` says. */
+  get areNamesUncertain(): boolean {
     if (this.local.size + this.touched.size === 0) return false;
-    return [...this.local, ...this.touched].some(concerns);
+    return [...this.local, ...this.touched].some(isFollowedByPlans);
   }
 
   /** No transaction is open any more. @returns whether definitions may have changed in it. */
@@ -54,6 +62,7 @@ export class SessionState {
     for (const { reason, detail } of pins) this.pins.set(reason, detail);
     for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);
     if (resetsSettings) for (const name of this.settings.keys()) this.touched.add(name);
+    if (resetsSettings || settings.some(isReadByParse)) this.reading = { settings: undefined };
   }
 
   /** A text that was a Query of its own has run, without an error. */
@@ -65,6 +74,7 @@ export class SessionState {
     if (!resetsSettings) return;
     this.touched.clear();
     this.settings = new Map();
+    this.reading = { settings: this.settings };
   }
 
   /** What the engine says of `unread`; null for what is not set any more. */
@@ -85,6 +95,7 @@ export class SessionState {
     if (settings.size > mostSettings || characters > longestValue)
       this.pins.set('setting', 'so many settings');
     this.settings = settings;
+    if (this.touched.size === 0) this.reading.settings ??= settings;
   }
 
   /** A connection comes to the session: what RESET took from it is what it began with. */
@@ -93,6 +104,12 @@ export class SessionState {
       if (!this.settings.has(name)) this.settings = new Map([...this.settings, [name, value]]);
     }
   }
+}
+
+/** Settings that statements were prepared under. */
+export interface InForce {
+  /** Undefined until the engine was asked for them. */
+  settings: ReadonlyMap<string, string> | undefined;
 }
 
 /** Settings that go with the session from one connection to the next, and their characters; with more it keeps the one it has. */

@@ -19,7 +19,7 @@ import { reportedPath, unsafeParameter } from './engine-parameters.ts';
 import type { LiveSession } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
-import { ResponseQueue } from './response-queue.ts';
+import { nothing, ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from './session-state.ts';
@@ -118,6 +118,7 @@ export class Session implements LiveSession {
         onData: (chunk) => this.onEngineData(chunk),
         onGone: () => this.engineGone(),
       },
+      refusesPins: parts.refusesPins,
       isWhole: () => this.scanner.isWhole,
       onDefined: () => parts.pipeline.onDefinition(),
       onAttached: (link) => this.onAttached(link),
@@ -373,6 +374,8 @@ export class Session implements LiveSession {
       }
       case Backend.ErrorResponse:
         if (isFatal(body)) {
+          // Nothing of the client's is on it: another one takes its place.
+          if (this.isAtRest && this.parts.state.pinned.size === 0) return nothing;
           this.engineSaidFatal = true;
           return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
