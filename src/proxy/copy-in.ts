@@ -43,9 +43,9 @@ export class CopyIn {
       case Frontend.CopyFail:
         owed.copyEnded();
         outlets.toEngine(raw);
-        // The text may hold another COPY.
-        if (!owed.isQuery && this.waiting > 0) return this.outcome();
+        if (this.waiting > 0) return this.outcome();
         this.reset();
+        // The text may hold another COPY.
         return owed.isQuery ? owed.copyKnown() : undefined;
       case Frontend.Sync:
         if (this.hasData) this.waiting += 1;
@@ -68,7 +68,8 @@ export class CopyIn {
 
   /** A row may have been bad, and then the Syncs behind it count. */
   private async outcome(): Promise<void> {
-    await this.parts.turns.caughtUp();
+    const { owed, turns } = this.parts;
+    await (owed.isQuery ? owed.copyKnown() : turns.caughtUp());
     this.reset();
   }
 

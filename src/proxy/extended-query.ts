@@ -54,8 +54,8 @@ export class ExtendedQuery {
 
   /** What is behind the name depends on answers that are still to come. */
   isUndecided(name: string): boolean {
-    const { client, owed } = this.parts;
-    return client.isUndecided(name, owed);
+    const { client, judged, owed } = this.parts;
+    return client.isUndecided(name, owed) || (judged.isCrowded(name) && !owed.isEmpty);
   }
 
   /** An error in the batch before may have kept a Parse or Close of this name from happening. */
