@@ -35,6 +35,10 @@ export class ClientStatements {
   private readonly named = new Map<string, ClientStatement>();
   private bytes = 0;
 
+  get count(): number {
+    return this.named.size;
+  }
+
   get(name: string): ClientStatement | undefined {
     return this.named.get(name);
   }

@@ -70,6 +70,9 @@ export class EngineStatements {
     };
     const state = link.statements.state(engine, this.sentInBatch);
     // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
+    const { prepared } = link.counts;
+    if (state === 'present') prepared.known += 1;
+    else prepared.first += 1;
     if (state === 'present' && !isFailed) {
       this.turns.forward(closesNothing, { of: 'close', shows: parseComplete, settle: settled });
       return;
@@ -100,6 +103,7 @@ export class EngineStatements {
     const { engine } = statement;
     if (state === 'present') return;
     if (state === 'unsure') this.hide(closeStatement(engine.name));
+    link.counts.prepared.again += 1;
     this.makeRoom(link, engine);
     this.turns.forward(engine.parse, {
       of: 'parse',
@@ -115,6 +119,7 @@ export class EngineStatements {
     settle: (done: boolean) => void,
   ): void {
     // A copy: the chunk that it came in is much larger.
+    link.counts.prepared.first += 1;
     const unnamed = { classified, parse: Buffer.from(raw) };
     const before = this.client.unnamed;
     this.client.unnamed = unnamed;
@@ -138,6 +143,7 @@ export class EngineStatements {
     const { unnamed } = this.client;
     if (unnamed === undefined) return false;
     if (link.statements.unnamed === unnamed) return true;
+    link.counts.prepared.again += 1;
     link.statements.unnamed = unnamed;
     this.turns.forward(unnamed.parse, {
       of: 'parse',

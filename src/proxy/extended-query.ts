@@ -276,6 +276,7 @@ export class ExtendedQuery {
     const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
     this.special.delete(names.portal);
     if (statement !== undefined) {
+      statement.classified.runs += 1;
       const use = this.wholeUse(useOf(statement.classified));
       this.running(use);
       if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
