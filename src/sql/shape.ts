@@ -34,17 +34,24 @@ export function shapeOf({ statements }: ClassifiedText): Shape | undefined {
 function withoutConstants({ text, node, settings }: Statement): string {
   // Its value may be a bare word.
   if (node === 'VariableSetStmt') return `SET ${settings[0]?.name ?? ''} = ?`;
+  const values = new Set(settings.flatMap((change) => change.values ?? []));
   const bytes = Buffer.from(text);
   let result = '';
   let end = 0;
   for (const token of scan(text)) {
     const isApart = result !== '' && token.start > end;
     const written = bytes.toString('utf8', token.start, token.end);
-    result += `${isApart ? ' ' : ''}${harmless.test(written) ? written : '?'}`;
+    const isShown = harmless.test(written) && !values.has(nameOf(written));
+    result += `${isApart ? ' ' : ''}${isShown ? written : '?'}`;
     end = token.end;
   }
   // However many there are, it is the same statement.
   return result.replace(/\?(?:\s*,\s*\?)+/g, '?, …');
+}
+
+/** As PostgreSQL understands it. */
+function nameOf(written: string): string {
+  return written.startsWith('"') ? written.slice(1, -1) : written.toLowerCase();
 }
 
 function shortened(text: string): string {

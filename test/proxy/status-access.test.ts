@@ -178,6 +178,8 @@ describe('statements', () => {
     `DO $$ BEGIN PERFORM 'secret-4711'; END $$`,
     `SET TimeZone = secret_4711`,
     `SET my.own TO secret_4711`,
+    `CREATE FUNCTION f() RETURNS int LANGUAGE sql SET my.own TO Secret_4711 AS 'SELECT 1'`,
+    `CREATE FUNCTION g() RETURNS int LANGUAGE sql SET my.own TO "Secret_4711" AS 'SELECT 1'`,
     `PREPARE secret AS SELECT 'secret-4711'; DEALLOCATE secret`,
     `SELECT 'secret-'
        '4711'`,

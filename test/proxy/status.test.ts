@@ -1,15 +1,20 @@
 /** `_hatidata_status`: what an operator sees of sessions, pools, connections and statements, and who may. */
+import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
 import { codeOf, smallPool, until } from '../pool/small-pool.ts';
 
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../fixtures/tls/test-only.${name}.pem`, import.meta.url));
+const [certPath, keyPath] = [fixture('cert'), fixture('key')];
+
 let proxy: TestProxy;
 let admin: pg.Client;
 
 beforeAll(async () => {
-  proxy = await startTestProxy({ pool: smallPool });
+  proxy = await startTestProxy({ pool: smallPool, tls: { certPath, keyPath } });
   admin = await proxy.client('', { application_name: 'operator' });
   await admin.query('CREATE TABLE t (id int, name text)');
 });
@@ -60,6 +65,19 @@ describe('clients', () => {
     expect(JSON.stringify(await rows('TABLE _hatidata_status.clients'))).not.toContain(secret);
     await one.end();
     await until(async () => (await rows(clientNamed, ['first'])).length === 0);
+  });
+
+  test('TLS is named', async () => {
+    const one = await proxy.client('', {
+      application_name: 'secure',
+      ssl: { rejectUnauthorized: false },
+    });
+    await one.query("SELECT repeat('x', 100000)");
+    const seen = (await row(clientNamed, ['secure']))!;
+    expect(seen['tls']).toMatch(/^TLSv1\.[23]$/);
+    expect(Number(seen['bytes_out'])).toBeGreaterThan(100_000);
+    expect(Number(seen['bytes_in'])).toBeGreaterThan(30);
+    await one.end();
   });
 
   test('states: a transaction, a failed one, a statement that runs, a pin', async () => {
