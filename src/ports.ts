@@ -3,7 +3,7 @@
  * `serve.ts` joins them.
  */
 import type { Authority } from './policy/authority.ts';
-import type { KeyFunctionName } from './sql/statement.ts';
+import type { KeyFunctionName, Statement } from './sql/statement.ts';
 
 /** Identifies one issued secret; rotating a key ends one and issues another. */
 export type SecretId = string & { readonly brand: 'SecretId' };
@@ -75,11 +75,25 @@ export interface Description {
 /** Reads over `_hatidata_*` relations, run by the control store. */
 export interface SystemRelations {
   /** Answers a simple Query: everything but ReadyForQuery. Throws HatiError or EngineError. */
-  query(text: string): Promise<Buffer>;
-  describe(text: string, parameterTypes: readonly number[]): Promise<Description>;
+  query(statement: Statement): Promise<Buffer>;
+  describe(statement: Statement, parameterTypes: readonly number[]): Promise<Description>;
   /** @param bind the body of the client's Bind after the two names: formats, parameters, result formats. */
-  execute(text: string, parameterTypes: readonly number[], bind: Buffer): Promise<SystemResult>;
+  execute(
+    statement: Statement,
+    parameterTypes: readonly number[],
+    bind: Buffer,
+  ): Promise<SystemResult>;
 }
+
+/**
+ * The rows of `_hatidata_status`, by the name of the relation: objects with a member for each column. Made anew whenever
+ * somebody reads them.
+ */
+export type StatusRelations = Readonly<
+  Record<StatusRelation, () => readonly StatusRow[] | Promise<readonly StatusRow[]>>
+>;
+export type StatusRelation = 'clients' | 'pools' | 'servers' | 'statements';
+export type StatusRow = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface SystemResult {
   /** RowDescription in the formats that Bind asked for. */

@@ -21,10 +21,15 @@ import type { EngineRole } from './engine/roles.ts';
 import { BackendTerminator } from './engine/terminator.ts';
 import { openUpstream } from './engine/upstream.ts';
 import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
+import { Tally } from './metrics/tally.ts';
+import { pinReasons } from './policy/session-use.ts';
 import { checkParameters } from './proxy/engine-parameters.ts';
 import type { LoginSink } from './ports.ts';
 import { Listener } from './proxy/listener.ts';
+import { LiveSessions } from './proxy/live-sessions.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
+import { snakeCase } from './proxy/status/clients.ts';
+import { Status } from './proxy/status/status.ts';
 import { startMonitoring, type Monitoring } from './serve/monitoring.ts';
 import { listenOn, type Address } from './shared/listen-on.ts';
 import type { Logger } from './shared/log.ts';
@@ -134,10 +139,17 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     started.add(async () => {
       await Promise.all(Object.values(pools).map((pool) => pool.stop()));
     });
+    const sessions = new LiveSessions();
+    const status = new Status({ pools, pooling: config.pool.mode, sessions, reader });
+    sources.pools = () => status.poolNumbers();
+    const pins = new Tally(pinReasons);
+    sources.pins = () => [...pins.entries()].map(([reason, count]) => [snakeCase(reason), count]);
     let definitionEpoch = 0;
     const listener = new Listener({
       pools,
       pooling: config.pool.mode,
+      sessions,
+      onPin: (reason) => pins.add(reason),
       terminate: (role, processId) => terminators[role].terminate(processId),
       authentication: {
         keys: directory,
@@ -162,7 +174,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
         hasher,
         onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
       }),
-      systemRelations: new StoreSystemRelations(system, () => directory.flushUses()),
+      systemRelations: new StoreSystemRelations({
+        connection: system,
+        flushUses: () => directory.flushUses(),
+        status,
+      }),
       secureContext: secureContext(config),
       allowCleartext: config.allowCleartext,
       limits: config.limits,

@@ -3,7 +3,14 @@ import type { Config } from '../config.ts';
 import { connect, reachableHost } from './client.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { readReadiness, type Readiness } from './monitoring-client.ts';
+import { MetricsSample } from './metrics-sample.ts';
+import {
+  readMetrics,
+  readReadiness,
+  type MetricsAddress,
+  type Readiness,
+} from './monitoring-client.ts';
+import { describePool, poolsOf, type PoolStatus } from './pools.ts';
 import { answers } from './probe.ts';
 import { findProject, loadConfig } from './project.ts';
 import type { Project } from './project.ts';
@@ -25,6 +32,8 @@ interface Status {
   /** Where metrics, health and readiness are told. */
   readonly metrics: string | null;
   readonly engine: string;
+  /** null: nobody could be asked. */
+  readonly pools: readonly PoolStatus[] | null;
   /** null: it takes an admin key to count them, and none was given; or the proxy is not ready. */
   readonly keys: number | null;
   readonly directory: string;
@@ -95,6 +104,7 @@ async function readStatus(
     metrics:
       metrics === undefined ? null : `http://${shownHost(metrics.host)}:${metrics.port}/metrics`,
     engine: describeEngine(config),
+    pools: metrics === undefined ? null : await readPools(metrics),
     keys:
       isAnswering && readiness?.ready !== false && (key !== undefined || config.devMode)
         ? await countKeys(project, config, key)
@@ -103,6 +113,11 @@ async function readStatus(
     data: record?.dataDirectory ?? null,
     log: project.logPath,
   };
+}
+
+async function readPools(metrics: MetricsAddress): Promise<readonly PoolStatus[] | null> {
+  const text = await readMetrics(metrics);
+  return text === undefined ? null : poolsOf(new MetricsSample(text, 0));
 }
 
 /** Host and database only: the rest of the URL is nobody's business. */
@@ -141,6 +156,9 @@ function renderStatus(status: Status, config: Config): string {
     ['Address', status.address],
     ['Metrics', status.metrics ?? (isMissing ? 'not served; the log says why' : null)],
     ['Engine', status.engine],
+    ...(status.pools ?? []).map(
+      (pool, at) => [at === 0 ? 'Pools' : '', describePool(pool)] as const,
+    ),
     ['Keys', status.keys === null ? null : `${status.keys} active`],
     ['Directory', status.directory],
     ['Data', status.data],

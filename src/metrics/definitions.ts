@@ -8,6 +8,7 @@ import {
   stepsByName,
 } from './labels.ts';
 import type { Metrics } from './metrics.ts';
+import { poolMetrics } from './pool-definitions.ts';
 import { counter, gauge, histogram, type ReadMetric } from './read-metric.ts';
 import { sessionStates } from './session-meter.ts';
 
@@ -21,6 +22,7 @@ export function definitions(metrics: Metrics): ReadMetric[] {
   return [
     ...sessionMetrics(metrics),
     ...statementMetrics(metrics),
+    ...poolMetrics(metrics),
     ...loginMetrics(metrics),
     ...partMetrics(metrics),
   ];

@@ -46,6 +46,7 @@ export class ClientMessages {
   private readonly parts: ClientMessagesParts;
   private readonly turns: Turns;
   private readonly own: OwnObjects;
+  private readonly client = new ClientStatements();
   private readonly judged: PreparedStatements;
   private readonly prepared: EngineStatements;
   private readonly extended: ExtendedQuery;
@@ -62,7 +63,7 @@ export class ClientMessages {
       catalogue: pipeline.catalogue,
       searched,
     });
-    const client = new ClientStatements();
+    const { client } = this;
     this.prepared = new EngineStatements({
       turns: this.turns,
       client,
@@ -92,6 +93,11 @@ export class ClientMessages {
       judge: (statement, then) => this.judge(statement, then),
       useOf: (text) => this.useOf(text),
     });
+  }
+
+  /** Statements that the client has prepared under a name, by the protocol or in SQL. */
+  get preparedCount(): number {
+    return this.client.count + this.client.ofSql.size + this.own.statementCount;
   }
 
   /** Portals end with the transaction. */
@@ -255,6 +261,7 @@ export class ClientMessages {
       return this.turns
         .caughtUp()
         .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
+    classified.runs += 1;
     this.extended.running(use);
     const inBatch = owed.isUnsynced;
     if (use.endsPrepared) this.own.clear();

@@ -55,6 +55,10 @@ export class ClientStatements {
     return changed !== undefined && changed >= answered && changed !== batch;
   }
 
+  get count(): number {
+    return this.named.size;
+  }
+
   get(name: string): ClientStatement | undefined {
     return this.named.get(name);
   }

@@ -83,6 +83,9 @@ export class EngineStatements {
     };
     const state = link.statements.state(engine, this.sentInBatch);
     // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
+    const { prepared } = link.counts;
+    if (state === 'present') prepared.known += 1;
+    else prepared.first += 1;
     if (state === 'present' && !isFailed) {
       this.turns.forward(closesNothing, { of: 'close', shows: parseComplete, settle: settled });
       return;
@@ -112,6 +115,7 @@ export class EngineStatements {
     if (wanted === undefined || present === undefined)
       return this.learn(link, statement).then((isKnown) => isKnown && this.ensure(link, statement));
     if (state === 'unsure') this.hide(closeStatement(engine.name));
+    link.counts.prepared.again += 1;
     this.makeRoom(link, engine);
     this.under(wanted, present, {}, () =>
       this.turns.forward(engine.parse, {
@@ -185,6 +189,7 @@ export class EngineStatements {
     settle: (done: boolean) => void,
   ): void {
     // A copy: the chunk that it came in is much larger.
+    link.counts.prepared.first += 1;
     const unnamed = { classified, parse: Buffer.from(raw) };
     const before = this.client.unnamed;
     this.client.unnamed = unnamed;
@@ -209,6 +214,7 @@ export class EngineStatements {
     const { unnamed } = this.client;
     if (unnamed === undefined) return false;
     if (link.statements.unnamed === unnamed) return true;
+    link.counts.prepared.again += 1;
     link.statements.unnamed = unnamed;
     this.turns.forward(unnamed.parse, {
       of: 'parse',

@@ -325,6 +325,7 @@ export class ExtendedQuery {
     const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
     this.special.delete(names.portal);
     if (statement !== undefined) {
+      statement.classified.runs += 1;
       const use = this.wholeUse(useOf(statement.classified));
       const [pin] = this.parts.refusesPins ? use.pins : [];
       if (pin !== undefined)

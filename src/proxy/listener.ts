@@ -8,7 +8,7 @@ import { HatiError, type ErrorCode } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { SessionAbout } from '../metrics/tracing.ts';
 import { mayChange } from '../policy/authority.ts';
-import { pinsOfStart, type Pin } from '../policy/session-use.ts';
+import { pinsOfStart, type Pin, type PinReason } from '../policy/session-use.ts';
 import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
   authenticationOk,
@@ -21,7 +21,7 @@ import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
-import { LiveSessions } from './live-sessions.ts';
+import type { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
@@ -32,6 +32,10 @@ import { readFirstWords, readPassword, type Startup } from './startup.ts';
 export interface ListenerParts {
   readonly pools: Readonly<Record<EngineRole, EnginePool>>;
   readonly pooling: PoolMode;
+  /** Those that it opens; for others to look at. */
+  readonly sessions: LiveSessions;
+  /** Told when a session begins to keep its engine connection. */
+  readonly onPin: (reason: PinReason) => void;
   /** Ends a backend of that role. */
   readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
   readonly authentication: AuthenticationParts;
@@ -69,7 +73,7 @@ const sparePlaces = 100;
  */
 export class Listener {
   private readonly parts: ListenerParts;
-  private readonly sessions = new LiveSessions();
+  private readonly sessions: LiveSessions;
   private readonly servers: Server[] = [];
   /** Connections that are being set up. */
   private readonly arriving = new Set<Socket>();
@@ -80,6 +84,7 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
+    this.sessions = parts.sessions;
     this.unknown = new Arrivals(parts.limits.connections + sparePlaces);
     parts.authentication.keys.onEnded((secretId) => {
       void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
@@ -231,10 +236,14 @@ export class Listener {
       early: startup.reader.rest,
       pool,
       partition,
-      state: new SessionState(wanted.settings, [
-        ...(parts.pooling === 'session' ? [ownConnection] : []),
-        ...pins,
-      ]),
+      state: new SessionState(
+        wanted.settings,
+        [...(parts.pooling === 'session' ? [ownConnection] : []), ...pins],
+        ({ reason, detail }) => {
+          parts.onPin(reason);
+          log.debug({ reason, detail }, 'the session keeps its engine connection');
+        },
+      ),
       reported,
       refusesPins: parts.pooling === 'transaction',
       terminate: (processId) => parts.terminate(role, processId),

@@ -1,6 +1,11 @@
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { EngineLink } from '../engine/pool/link.ts';
+import type { EnginePool } from '../engine/pool/pool.ts';
 import type { HatiError } from '../errors.ts';
-import type { SecretId } from '../ports.ts';
+import type * as metered from '../metrics/session-meter.ts';
+import type { PinReason } from '../policy/session-use.ts';
+import type { Actor, SecretId } from '../ports.ts';
 
 /** What the registry needs of a session. */
 export interface LiveSession {
@@ -11,6 +16,27 @@ export interface LiveSession {
   end(error: HatiError): Promise<void>;
   /** The same as soon as no transaction is open and no answer is owed. */
   endAtRest(error: HatiError): Promise<void>;
+  look(): SessionLook;
+}
+
+/** A session as an operator sees it. Whoever looks changes nothing. */
+export interface SessionLook {
+  readonly actor: Actor;
+  readonly pool: EnginePool;
+  readonly client: Socket;
+  /** By `Date.now()`. */
+  readonly connectedAt: number;
+  readonly state: metered.SessionState | 'ending';
+  /** By `performance.now()`, as is `waitingSince`: since when it waits for an engine connection. */
+  readonly since: number;
+  readonly waitingSince: number | undefined;
+  /** The engine connection that it holds. */
+  readonly link: EngineLink | undefined;
+  /** Why it keeps that, and what did it. */
+  readonly pins: ReadonlyMap<PinReason, string>;
+  readonly preparedCount: number;
+  /** As the engine shows it. */
+  readonly applicationName: string | undefined;
 }
 
 /** What a client must present to cancel: the two values of BackendKeyData. */
@@ -43,6 +69,11 @@ export class LiveSessions {
 
   remove(key: CancelKey): void {
     this.sessions.delete(key.processId);
+  }
+
+  /** Each with the process id that its client was told. */
+  look(): (readonly [id: number, look: SessionLook])[] {
+    return [...this.sessions].map(([id, { session }]) => [id, session.look()]);
   }
 
   async cancel({ processId, secret }: CancelKey): Promise<void> {

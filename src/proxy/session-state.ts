@@ -16,14 +16,24 @@ export class SessionState {
   private readonly local = new Set<string>();
   private defines = false;
   private reading: InForce;
+  private readonly onPin: (pin: Pin) => void;
 
-  /** @param pins that last as long as the session. */
-  constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[]) {
+  /**
+   * @param pins that last as long as the session.
+   * @param onPin told of each reason once, until it is gone again.
+   */
+  constructor(
+    initial: ReadonlyMap<string, string>,
+    pins: readonly Pin[],
+    onPin: (pin: Pin) => void,
+  ) {
     this.initial = initial;
     this.settings = initial;
     this.reading = { settings: initial };
     this.held = new Map(pins.map(({ reason, detail }) => [reason, detail]));
     this.pins = new Map(this.held);
+    this.onPin = onPin;
+    for (const [reason, detail] of this.held) onPin({ reason, detail });
   }
 
   /** Why the session keeps its connection; empty when it need not. */
@@ -59,7 +69,7 @@ export class SessionState {
   running({ pins, settings, resetsSettings, localSettings, defines }: SessionUse): void {
     for (const name of localSettings) this.local.add(name);
     this.defines ||= defines;
-    for (const { reason, detail } of pins) this.pins.set(reason, detail);
+    for (const pin of pins) this.pin(pin);
     for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);
     if (resetsSettings) for (const name of this.settings.keys()) this.touched.add(name);
     if (resetsSettings || settings.some(isReadByParse)) this.reading = { settings: undefined };
@@ -85,7 +95,7 @@ export class SessionState {
       if (value === null) settings.delete(name);
       else if (value.length <= longestValue) settings.set(name, value);
       // Too long to be carried along.
-      else this.pins.set('setting', name);
+      else this.pin({ reason: 'setting', detail: name });
       this.touched.delete(name);
     }
     const characters = [...settings].reduce(
@@ -93,9 +103,14 @@ export class SessionState {
       0,
     );
     if (settings.size > mostSettings || characters > longestValue)
-      this.pins.set('setting', 'so many settings');
+      this.pin({ reason: 'setting', detail: 'so many settings' });
     this.settings = settings;
     if (this.touched.size === 0) this.reading.settings ??= settings;
+  }
+
+  private pin(pin: Pin): void {
+    if (!this.pins.has(pin.reason)) this.onPin(pin);
+    this.pins.set(pin.reason, pin.detail);
   }
 
   /** A connection comes to the session: what RESET took from it is what it began with. */

@@ -16,7 +16,7 @@ import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages } from './client-messages.ts';
 import { EngineHold } from './engine-hold.ts';
 import { reportedPath, unsafeParameter } from './engine-parameters.ts';
-import type { LiveSession } from './live-sessions.ts';
+import type { LiveSession, SessionLook } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { nothing, ResponseQueue } from './response-queue.ts';
@@ -96,6 +96,8 @@ export class Session implements LiveSession {
   private farewell: HatiError | undefined;
   /** Gives up waiting for an engine connection. */
   private stopWaiting: ((error: HatiError) => void) | undefined;
+  private waitingSince: number | undefined;
+  private readonly connectedAt = Date.now();
   private readonly closed: Promise<void>;
   private engineClosed: Promise<void> = Promise.resolve();
 
@@ -146,6 +148,23 @@ export class Session implements LiveSession {
   get secretId(): SecretId | undefined {
     const { principal } = this.parts;
     return principal.kind === 'key' ? principal.secretId : undefined;
+  }
+
+  look(): SessionLook {
+    const { meter, state, own, reported, pool } = this.parts;
+    return {
+      actor: own.actor,
+      pool,
+      client: this.client,
+      connectedAt: this.connectedAt,
+      state: this.state === 'relaying' ? meter.state : 'ending',
+      since: meter.since,
+      waitingSince: this.waitingSince,
+      link: this.hold.current,
+      pins: state.pinned,
+      preparedCount: this.messages.preparedCount,
+      applicationName: reported.get('application_name'),
+    };
   }
 
   /** Begins to relay. Everything that greets the client has been written by then. */
@@ -295,6 +314,7 @@ export class Session implements LiveSession {
       isOver: () => this.state !== 'relaying',
       onQueued: (stop) => {
         this.stopWaiting = stop;
+        this.waitingSince = stop && performance.now();
       },
       onWaiting: ({ size, waiting }) => {
         const text = `waiting for an engine connection: all ${size} are in use, and ${waiting} sessions wait`;

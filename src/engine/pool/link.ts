@@ -4,7 +4,8 @@ import { errorField } from '../../wire/error-fields.ts';
 import { sync, terminate } from '../../wire/frontend-messages.ts';
 import { MessageFramer } from '../../wire/message-framer.ts';
 import { Backend, headerBytes } from '../../wire/protocol.ts';
-import type { UpstreamConnection } from '../upstream.ts';
+import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
+import type { PoolCounts } from './counts.ts';
 import { LinkStatements } from './link-statements.ts';
 
 /** Who gets what comes from the engine. */
@@ -12,6 +13,13 @@ export interface Receiver {
   onData(chunk: Buffer): void;
   /** The connection is over. */
   onGone(): void;
+}
+
+export interface LinkParts {
+  readonly upstream: UpstreamConnection;
+  readonly partition: { readonly key: string; readonly start: UpstreamSession };
+  readonly counts: PoolCounts;
+  readonly onClosed: () => void;
 }
 
 /** What an exchange of our own brought back. */
@@ -36,7 +44,13 @@ export class EngineLink {
   readonly upstream: UpstreamConnection;
   /** Links of one partition began alike; see `EnginePool.partition`. */
   readonly partition: string;
+  /** How it began. */
+  readonly start: UpstreamSession;
+  /** Of its pool. */
+  readonly counts: PoolCounts;
   readonly openedAt = Date.now();
+  /** Since when its last holder has it, or had it. */
+  heldSince = Date.now();
   /** Since when nobody holds it. */
   idleSince = Date.now();
   /** Settings that differ from those that it began with, by what was put there. */
@@ -65,9 +79,11 @@ export class EngineLink {
   private nextCancel: Promise<void> | undefined;
   private isOver = false;
 
-  constructor(upstream: UpstreamConnection, partition: string, onClosed: () => void) {
+  constructor({ upstream, partition, counts, onClosed }: LinkParts) {
     this.upstream = upstream;
-    this.partition = partition;
+    this.partition = partition.key;
+    this.start = partition.start;
+    this.counts = counts;
     this.parameters = upstream.parameters;
     this.onClosed = onClosed;
     this.receiver = this.idleReceiver;
@@ -94,6 +110,7 @@ export class EngineLink {
   /** From now on what comes is for this one. */
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
+    this.heldSince = Date.now();
     this.receiver = receiver;
     // The beginning of a message that nobody asked for; the rest of it comes next.
     const pending = this.idleFramer.takePending();
@@ -190,6 +207,7 @@ export class EngineLink {
 
   /** Its session is as it began. */
   cleaned(): void {
+    this.counts.cleaned += 1;
     this.left = 'nothing';
     this.settings = new Map();
     this.statements.clear();
@@ -222,6 +240,9 @@ export class EngineLink {
   private gone(): void {
     if (this.isOver) return;
     this.isOver = true;
+    // Whoever holds it may close it when it hears of that.
+    if (this.isRetired) this.counts.closed += 1;
+    else this.counts.broken += 1;
     this.receiver.onGone();
     this.onClosed();
   }
