@@ -8,7 +8,18 @@ export interface Sources {
   /** Logins that wait for their turn to have a secret verified. */
   waitingVerifications(): number;
   catalogue(): CatalogueCounts;
-  isStoreReachable(): boolean;
+  store(): StoreOutage;
+  /** Proxies of the store that are heard, this one among them. */
+  instances(): number;
+  /** Cancel requests for sessions of other instances, by outcome. */
+  forwardedCancels(): Iterable<readonly [string, number]>;
+}
+
+export interface StoreOutage {
+  readonly isHeard: boolean;
+  /** 0 while it is. */
+  readonly unheardSeconds: number;
+  readonly isRefusing: boolean;
 }
 
 export interface CacheCounts {

@@ -68,6 +68,8 @@ export class ResponseQueue {
   private copyWaiters: (() => void)[] = [];
   private skipping = false;
   private unsynced = false;
+  /** Another number after each ReadyForQuery, and whenever nothing is owed. */
+  progress = 0;
   /** An error was among the answers to the Query at the head. */
   private queryFailed = false;
   private waiters: (() => void)[] = [];
@@ -168,6 +170,7 @@ export class ResponseQueue {
     // Whose it is can't be known, and what comes behind would go to the wrong one.
     if (head === undefined || (kind !== 'sync' && kind !== 'query'))
       throw new Error('the engine is ready for a query where none was due');
+    this.progress += 1;
     this.shift();
     const { completed, queryFailed } = this;
     this.completed = 0;
@@ -190,6 +193,7 @@ export class ResponseQueue {
 
   private shift(): void {
     this.entries.shift();
+    if (this.isEmpty) this.progress += 1;
     this.wake();
   }
 
