@@ -6,7 +6,9 @@ import type { Logger } from 'pino';
 /** What NOTIFY carries, in bytes, less than PostgreSQL's limit of 8,000. */
 export const longestPayload = 7_900;
 
-const heartbeatMs = 5_000;
+const heartbeatMs = 2_000;
+/** For an answer. */
+const patienceMs = 5_000;
 const shortestRetryMs = 100;
 const longestRetryMs = 5_000;
 
@@ -82,8 +84,8 @@ export class StoreChannel {
       ...this.config,
       application_name: 'hatidata store channel',
       keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: heartbeatMs,
+      connectionTimeoutMillis: patienceMs,
+      query_timeout: patienceMs,
     });
     let broke: Error | undefined;
     const lost = (error: Error): void => {

@@ -52,13 +52,13 @@ export class LiveSessions {
 
   /** @param patienceMs how long transactions may go on. */
   endAll(reason: HatiError, patienceMs: number): Promise<void> {
-    return endPatiently([...this.all()], reason, patienceMs);
+    return endPatiently([...this.all()], reason, patienceMs, () => true);
   }
 
-  /** The same for those that act for a key. */
-  endKeys(reason: HatiError, patienceMs: number): Promise<void> {
+  /** The same for those that act for a key. @param isMeant whether transactions shall end by then after all. */
+  endKeys(reason: HatiError, patienceMs: number, isMeant: () => boolean): Promise<void> {
     const concerned = [...this.all()].filter((session) => session.secretId !== undefined);
-    return endPatiently(concerned, reason, patienceMs);
+    return endPatiently(concerned, reason, patienceMs, isMeant);
   }
 }
 
@@ -66,10 +66,11 @@ async function endPatiently(
   sessions: readonly LiveSession[],
   reason: HatiError,
   patienceMs: number,
+  isMeant: () => boolean,
 ): Promise<void> {
   const ended = Promise.all(sessions.map((session) => session.endAtRest(reason)));
   const timer = setTimeout(() => {
-    for (const session of sessions) void session.end(reason);
+    if (isMeant()) for (const session of sessions) void session.end(reason);
   }, patienceMs);
   await ended;
   clearTimeout(timer);

@@ -201,6 +201,7 @@ export class Session implements LiveSession {
     const verdict = this.clock.look(this.doing(), now);
     if (verdict === undefined) return;
     const { act, error } = verdict;
+    this.parts.log.info({ code: error.code, act }, 'a limit of time was reached');
     if (act === 'cancel' && this.state === 'relaying') {
       this.cancelled = { error, progress: this.owed.progress };
       void this.cancel();

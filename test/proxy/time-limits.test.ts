@@ -172,3 +172,13 @@ test('an old session: 57P01 at rest', async () => {
     'E 57P01 terminating connection: the session is more than 1 s old',
   ]);
 });
+
+test('what a client says while the proxy does not run is not silence', async () => {
+  const client = await start({ idleInTransactionSeconds: 1 });
+  await shown(client, f.query('BEGIN'));
+  client.send(f.query('SELECT 1'));
+  const begun = performance.now();
+  while (performance.now() - begun < 3_000);
+  expect(show(await client.untilReady())).toContain('D 1');
+  client.close();
+});

@@ -98,6 +98,7 @@ export class StoreKeyDirectory implements KeyDirectory {
     const hit = this.remembered.get(digest);
     if (hit !== undefined) {
       this.hits += 1;
+      this.known.set(hit.secretId, true);
       this.noteUse(hit.keyId);
       return hit;
     }
