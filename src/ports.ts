@@ -65,10 +65,12 @@ export interface CancelForwarding {
   onCancel(cancelHere: (key: CancelKey) => Promise<void>): void;
 }
 
-/** How many sessions there are on the instances of a store. In memory, no I/O. */
+/** How many sessions there are on the instances of a store. In memory, no I/O but for `freshen`. */
 export interface SessionCounts {
   /** On the other instances, as far as they have been heard of lately. */
   elsewhere(keyId: KeyId | undefined): { readonly total: number; readonly ofKey: number };
+  /** Resolves when instances that have died are not counted any more, as far as the store knows. Never rejects. */
+  freshen(): Promise<void>;
   /** There are so many here now. */
   changeHere(total: number, keyId: KeyId | undefined, ofKey: number): void;
 }

@@ -26,6 +26,7 @@ export class StoreChannel {
   private readonly log: Logger;
   private readonly receivers = new Map<string, (payload: string) => void>();
   private readonly hooks: StoreChannelHooks[] = [];
+  private readonly beginnings: string[] = [];
   private client: pg.Client | undefined;
   private timer: NodeJS.Timeout | undefined;
   private retryMs = shortestRetryMs;
@@ -47,6 +48,11 @@ export class StoreChannel {
   /** Before `start`. @param channel a name that needs no quotes */
   receive(channel: string, receiver: (payload: string) => void): void {
     this.receivers.set(channel, receiver);
+  }
+
+  /** Before `start`. @param text SQL that each connection begins with */
+  beginWith(text: string): void {
+    this.beginnings.push(text);
   }
 
   /** Before `start`. */
@@ -99,6 +105,7 @@ export class StoreChannel {
     client.on('end', () => lost(new Error('connection ended')));
     try {
       await client.connect();
+      for (const text of this.beginnings) await client.query(text);
       for (const channel of this.receivers.keys()) await client.query(`LISTEN ${channel}`);
       // From here on nothing is missed; what came before is found by asking.
       for (const { catchUp } of this.hooks) await catchUp();

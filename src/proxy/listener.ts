@@ -205,7 +205,7 @@ export class Listener {
       throw new HatiError('tls_required');
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
-    const leave = this.places.take(principal);
+    const leave = await this.places.take(principal);
     try {
       await this.open(startup, principal, { source: peer.address, leave });
     } catch (error) {

@@ -20,20 +20,28 @@ export class Places {
     this.counts = counts;
   }
 
-  /** @returns how to give the place back, which happens once. Throws what is in the way. */
-  take(principal: Principal): () => void {
-    const { connections, connectionsPerKey } = this.limits;
+  /** @returns how to give the place back, which happens once. Rejects with what is in the way. */
+  async take(principal: Principal): Promise<() => void> {
     const keyId = principal.kind === 'key' ? principal.keyId : undefined;
-    const elsewhere = this.counts.elsewhere(keyId);
-    if (this.total + elsewhere.total >= connections)
-      throw new HatiError('too_many_connections', { params: { limit: connections } });
-    const ofKey = keyId === undefined ? 0 : (this.byKey.get(keyId) ?? 0);
-    if (connectionsPerKey > 0 && ofKey + elsewhere.ofKey >= connectionsPerKey)
-      throw new HatiError('too_many_connections_of_key', {
-        params: { agent: principal.agent, limit: connectionsPerKey },
-      });
+    // What is elsewhere may be there no more; nobody else waits for the store.
+    if (this.refusal(principal, keyId) !== undefined) await this.counts.freshen();
+    const refusal = this.refusal(principal, keyId);
+    if (refusal !== undefined) throw refusal;
     this.change(keyId, 1);
     return () => this.change(keyId, -1);
+  }
+
+  private refusal({ agent }: Principal, keyId: KeyId | undefined): HatiError | undefined {
+    const { connections, connectionsPerKey } = this.limits;
+    const elsewhere = this.counts.elsewhere(keyId);
+    if (this.total + elsewhere.total >= connections)
+      return new HatiError('too_many_connections', { params: { limit: connections } });
+    const ofKey = keyId === undefined ? 0 : (this.byKey.get(keyId) ?? 0);
+    if (connectionsPerKey > 0 && ofKey + elsewhere.ofKey >= connectionsPerKey)
+      return new HatiError('too_many_connections_of_key', {
+        params: { agent, limit: connectionsPerKey },
+      });
+    return undefined;
   }
 
   private change(keyId: KeyId | undefined, by: 1 | -1): void {

@@ -4,7 +4,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CancelKeys } from '../../src/control/instances/cancel-keys.ts';
-import { largestNumber, renewNumber, takeIdentity } from '../../src/control/instances/identity.ts';
+import {
+  largestNumber,
+  livingNumbers,
+  renewNumber,
+  signOfLife,
+  takeIdentity,
+} from '../../src/control/instances/identity.ts';
 import { GossipedCounts } from '../../src/control/instances/session-counts.ts';
 import { connectControlDatabase, type ControlDatabase } from '../../src/database/connect.ts';
 import { migrate } from '../../src/database/migrate.ts';
@@ -118,7 +124,9 @@ test('3,000 keys are told in pieces, to those who come later too', async () => {
   ): Promise<{ counts: GossipedCounts; leave: () => Promise<void> }> => {
     const channel = new StoreChannel({ config, log });
     const identity = { number, secret: Buffer.alloc(32) };
-    const counts = new GossipedCounts({ identity, channel, log });
+    channel.beginWith(signOfLife(number));
+    const living = (): Promise<Set<number>> => livingNumbers(control.db);
+    const counts = new GossipedCounts({ identity, channel, living, log });
     await channel.start();
     return {
       counts,
@@ -143,6 +151,9 @@ test('3,000 keys are told in pieces, to those who come later too', async () => {
   for (const key of keys.slice(1)) sender.counts.changeHere(1, key, 0);
   await until(() => keys.slice(1).every((key) => late.counts.elsewhere(key).ofKey === 0));
   expect(late.counts.elsewhere(keys[0])).toEqual({ total: 1, ofKey: 90_000 });
+  expect(late.counts.instances).toBe(2);
+  expect(await livingNumbers(control.db)).toEqual(new Set([1, 2, 3]));
+  await late.counts.freshen();
   expect(late.counts.instances).toBe(2);
   await sender.leave();
   await until(() => late.counts.instances === 1 && early.counts.instances === 1);

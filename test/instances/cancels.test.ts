@@ -70,11 +70,11 @@ test.each([
   },
 );
 
-test('20,000 forged ones go nowhere, and the right one still goes', async () => {
+test('5,000 forged ones go nowhere, and the right one still goes', async () => {
   const { client, processId, secret } = await login(first, 2);
   client.send(f.query('SELECT pg_sleep(60)'));
   const before = await forwarded();
-  let left = 20_000;
+  let left = 5_000;
   await Promise.all(
     Array.from({ length: 64 }, async () => {
       for (; left > 0; left -= 1) {

@@ -96,14 +96,33 @@ test('one that comes later, or lost the store, learns what there is', async () =
   await told();
 });
 
-test('what a silent proxy had counts no more after 15 s', async () => {
+test('what a proxy had that was killed counts no more, as soon as it matters', async () => {
   const open = await Promise.all(Array.from({ length: 4 }, () => second.proxy.client(key)));
   await told();
   expect(await codeOf(first.client(key))).toBe('53300');
+  await sleep(1_100);
+  // Its connections are gone as if it had been killed.
   second.store.refuse();
   second.store.cut();
+  await sleep(100);
+  expect(await metric(first, 'hatidata_instances')).toBe(3);
+  open.push(await first.client(key));
+  await second.store.listen();
+  await until(async () => (await metric(first, 'hatidata_instances')) === 3);
+  await endAll(open);
+  await told();
+});
+
+test('what a silent proxy had counts no more after 15 s', async () => {
+  const open = await Promise.all(Array.from({ length: 4 }, () => second.proxy.client(key)));
+  await told();
+  second.store.refuse();
+  second.store.freeze();
+  await sleep(3_000);
+  expect(await codeOf(first.client(key))).toBe('53300');
   await until(async () => (await metric(first, 'hatidata_instances')) === 2);
   expect(await codeOf(first.client(key))).toBe('no error');
+  second.store.cut();
   await second.store.listen();
   await endAll(open);
 }, 40_000);

@@ -14,6 +14,8 @@ export const largestNumber = 4_095;
 
 /** Proxies that start at once take turns on this advisory lock of the control store. */
 const numberLock = 5_439_002;
+/** Each proxy shares an advisory lock of its number, on a connection that ends with it. */
+const lifeLock = 5_439_003;
 const secretName = 'cancel keys';
 
 /**
@@ -50,4 +52,20 @@ export async function renewNumber(db: Kysely<ControlSchema>, number: number): Pr
     .set({ renewed_at: sql<Date>`now()` })
     .where('number', '=', number)
     .execute();
+}
+
+/** For the connection that the others hear us on. Nobody locks it for himself, so it never waits. */
+export function signOfLife(number: number): string {
+  return `SELECT pg_catalog.pg_advisory_lock_shared(${lifeLock}, ${number})`;
+}
+
+/** Of proxies that the store has a connection of. */
+export async function livingNumbers(db: Kysely<ControlSchema>): Promise<Set<number>> {
+  const { rows } = await sql<{ number: number }>`
+    SELECT l.objid::integer AS number
+      FROM pg_catalog.pg_locks AS l
+      JOIN pg_catalog.pg_database AS d ON d.oid = l.database
+     WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid::integer = ${lifeLock}
+       AND d.datname = pg_catalog.current_database()`.execute(db);
+  return new Set(rows.map(({ number }) => number));
 }

@@ -4,7 +4,7 @@ import type { ControlSchema } from '../../database/schema.ts';
 import type { StoreChannel } from '../../database/store-channel.ts';
 import { CancelKeys } from './cancel-keys.ts';
 import { CancelRelay } from './cancel-relay.ts';
-import { renewNumber, takeIdentity } from './identity.ts';
+import { livingNumbers, renewNumber, signOfLife, takeIdentity } from './identity.ts';
 import { GossipedCounts } from './session-counts.ts';
 
 const renewalMs = 60_000;
@@ -26,7 +26,9 @@ export async function joinInstances(
 ): Promise<Instances> {
   const identity = await takeIdentity(db);
   const cancelKeys = new CancelKeys(identity);
-  const counts = new GossipedCounts({ identity, channel, log });
+  channel.beginWith(signOfLife(identity.number));
+  const living = (): Promise<Set<number>> => livingNumbers(db);
+  const counts = new GossipedCounts({ identity, channel, living, log });
   const cancels = new CancelRelay({
     identity,
     keys: cancelKeys,

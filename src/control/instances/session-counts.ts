@@ -9,6 +9,8 @@ const gatherMs = 200;
 const heartbeatMs = 5_000;
 /** Who was not heard for so long is gone. */
 const expiryMs = 15_000;
+/** How often the store is asked who lives, at the most. */
+const askAgainMs = 1_000;
 
 /** What an instance tells the others. Counts are what there is now, not differences. */
 interface Message {
@@ -31,6 +33,8 @@ interface Instance {
 export interface SessionCountsParts {
   readonly identity: Identity;
   readonly channel: StoreChannel;
+  /** Asks the store. */
+  readonly living: () => Promise<ReadonlySet<number>>;
   readonly log: Logger;
 }
 
@@ -51,6 +55,8 @@ export class GossipedCounts implements SessionCounts {
   private toldAt = 0;
   private gathering: NodeJS.Timeout | undefined;
   private heart: NodeJS.Timeout | undefined;
+  private freshening: Promise<void> | undefined;
+  private freshAt = -Infinity;
 
   constructor(parts: SessionCountsParts) {
     this.parts = parts;
@@ -94,6 +100,27 @@ export class GossipedCounts implements SessionCounts {
       if (keyId !== undefined) counts.ofKey += keys.get(keyId) ?? 0;
     }
     return counts;
+  }
+
+  /** Forgets the dead: one that was killed has said nothing. */
+  freshen(): Promise<void> {
+    const isDue = performance.now() - this.freshAt >= askAgainMs;
+    if (this.others.size === 0 || !this.parts.channel.isHeard || !isDue)
+      return this.freshening ?? Promise.resolve();
+    this.freshAt = performance.now();
+    this.freshening = this.forgetDead().finally(() => {
+      this.freshening = undefined;
+    });
+    return this.freshening;
+  }
+
+  private async forgetDead(): Promise<void> {
+    try {
+      const living = await this.parts.living();
+      for (const number of this.others.keys()) if (!living.has(number)) this.others.delete(number);
+    } catch (error) {
+      this.parts.log.debug({ err: error }, 'it was not found out which instances live');
+    }
   }
 
   changeHere(total: number, keyId: KeyId | undefined, ofKey: number): void {
