@@ -4,14 +4,16 @@ import { createSecureContext } from 'node:tls';
 import type pg from 'pg';
 import type { Config } from './config.ts';
 import { LoginJournal } from './control/audit/login-journal.ts';
+import { joinInstances } from './control/instances/instances.ts';
 import { StoreKeyDirectory } from './control/keys/directory.ts';
 import { KeyHasher } from './control/keys/hasher.ts';
 import { KeyService } from './control/keys/service.ts';
-import { KeyWatcher } from './control/keys/watcher.ts';
+import { endedChannel } from './control/keys/store.ts';
 import { SystemConnection } from './control/system/connection.ts';
 import { StoreSystemRelations } from './control/system/relations.ts';
 import { connectControlDatabase } from './database/connect.ts';
 import { migrate } from './database/migrate.ts';
+import { StoreChannel } from './database/store-channel.ts';
 import { prepareSystemRole, systemRole } from './database/system-role.ts';
 import { startEmbeddedServer, type EmbeddedServer } from './engine/embedded/server.ts';
 import { checkEngineLogins, type EngineLogins } from './engine/logins.ts';
@@ -24,7 +26,7 @@ import { CatalogueWatcher } from './engine/catalogue/watcher.ts';
 import { Tally } from './metrics/tally.ts';
 import { pinReasons } from './policy/session-use.ts';
 import { checkParameters } from './proxy/engine-parameters.ts';
-import type { LoginSink } from './ports.ts';
+import type { LoginSink, SecretId } from './ports.ts';
 import { Listener } from './proxy/listener.ts';
 import { LiveSessions } from './proxy/live-sessions.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
@@ -84,16 +86,29 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
 
     const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds));
     await hasher.start();
-    const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
-    const watcher = new KeyWatcher({ config: controlConfig, directory, log });
-    await watcher.start();
-    started.add(() => watcher.stop());
+    const outageMs = config.keys.outageSeconds * 1_000;
+    const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs, log });
+    const channel = new StoreChannel({ config: controlConfig, log });
+    channel.receive(endedChannel, (secret) => directory.end(secret as SecretId));
+    channel.watch({
+      catchUp: () => directory.resume(),
+      onHeard: () => undefined,
+      onLost: (heardAt) => directory.suspend(heardAt),
+    });
+    const instances = await joinInstances(control.db, channel, log);
+    started.add(() => channel.stop());
+    started.add(() => instances.stop());
+    await channel.start();
     sources.keyCache = () => directory.counts;
     sources.waitingVerifications = () => hasher.waitingCount;
-    sources.isStoreReachable = () => watcher.isHearing;
-    readiness.add('control store', () =>
-      watcher.isHearing ? undefined : 'it is not heard; keys that are remembered still work',
-    );
+    sources.store = () => ({
+      isHeard: channel.isHeard,
+      unheardSeconds: directory.unheardSeconds,
+      isRefusing: directory.isRefusing,
+    });
+    sources.instances = () => instances.counts.instances + 1;
+    sources.forwardedCancels = () => instances.cancels.outcomes.entries();
+    readiness.add('control store', () => directory.complaint);
     const loginJournal = new LoginJournal({ db: control.db, log });
     started.add(async () => {
       await directory.flushUses();
@@ -182,6 +197,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       secureContext: secureContext(config),
       allowCleartext: config.allowCleartext,
       limits: config.limits,
+      cancelKeys: instances.cancelKeys,
+      cancels: instances.cancels,
+      sessionCounts: instances.counts,
       meter: {
         opened: (about) => metrics.sessions.open(about),
         refused: (code) => metrics.connectionsRefused.add(code),

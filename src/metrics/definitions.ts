@@ -244,7 +244,42 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         help: '1 while changes of keys are heard from the control store',
         labels: [],
       },
-      () => asNumber(sources.isStoreReachable?.()),
+      () => asNumber(sources.store?.().isHeard),
+    ),
+    gauge(
+      {
+        name: 'hatidata_control_store_unheard_seconds',
+        help: 'Time since the control store was last heard; 0 while it is',
+        labels: [],
+      },
+      () => sources.store?.().unheardSeconds,
+    ),
+    gauge(
+      {
+        name: 'hatidata_control_store_refusing',
+        help: '1 while keys are refused because the control store has been away for longer than keys.outage_seconds',
+        labels: [],
+      },
+      () => asNumber(sources.store?.().isRefusing),
+    ),
+    gauge(
+      {
+        name: 'hatidata_instances',
+        help: 'Proxies of the same control store that are heard, this one among them',
+        labels: [],
+      },
+      () => sources.instances?.(),
+    ),
+    counter(
+      {
+        name: 'hatidata_cancels_forwarded_total',
+        help: 'Cancel requests for sessions of other instances: acknowledged, unanswered (within 5 s), dropped (too many at once, or that instance is not heard)',
+        labels: ['outcome'],
+      },
+      () => {
+        const outcomes = sources.forwardedCancels?.();
+        return outcomes && labelled('outcome', outcomes);
+      },
     ),
     histogram(
       {

@@ -10,10 +10,21 @@ export interface Sources {
   /** Logins that wait for their turn to have a secret verified. */
   waitingVerifications(): number;
   catalogue(): CatalogueCounts;
-  isStoreReachable(): boolean;
+  store(): StoreOutage;
+  /** Proxies of the store that are heard, this one among them. */
+  instances(): number;
+  /** Cancel requests for sessions of other instances, by outcome. */
+  forwardedCancels(): Iterable<readonly [string, number]>;
   pools(): readonly PoolNumbers[];
   /** How often a session began to keep its engine connection, by reason. */
   pins(): Iterable<readonly [reason: string, count: number]>;
+}
+
+export interface StoreOutage {
+  readonly isHeard: boolean;
+  /** 0 while it is. */
+  readonly unheardSeconds: number;
+  readonly isRefusing: boolean;
 }
 
 /** Connections to the engine as one role. */

@@ -78,6 +78,8 @@ export class ResponseQueue {
   private lastQuery: number | undefined;
   /** Entries for which the scanner has to keep more messages whole. */
   private thorough = 0;
+  /** Another number after each ReadyForQuery, and whenever nothing is owed. */
+  progress = 0;
   /** An error was among the answers to the Query at the head. */
   private queryFailed = false;
   private waiters: (() => void)[] = [];
@@ -225,6 +227,7 @@ export class ResponseQueue {
       this.executed = false;
     }
     this.done += 1;
+    this.progress += 1;
     this.shift();
     const { completed, queryFailed } = this;
     this.completed = 0;
@@ -248,6 +251,7 @@ export class ResponseQueue {
   private shift(): void {
     const head = this.entries.shift();
     if (head !== undefined && needsBodies(head)) this.thorough -= 1;
+    if (this.isEmpty) this.progress += 1;
     this.wake();
   }
 

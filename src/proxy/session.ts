@@ -21,6 +21,7 @@ import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { nothing, ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
+import { SessionClock, type Doing, type TimeLimits } from './session-clock.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from './session-state.ts';
 import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
@@ -50,6 +51,7 @@ export interface SessionParts {
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
+  readonly timeLimits: TimeLimits;
   readonly log: Logger;
   readonly meter: SessionMeter;
   /** Called once, when both sides are closed. */
@@ -80,6 +82,7 @@ export class Session implements LiveSession {
   private readonly hold: EngineHold;
   private readonly messages: ClientMessages;
   private readonly batch: BatchDeadline;
+  private readonly clock: SessionClock;
   private readonly isClamped: boolean;
   private status: TransactionStatus = 'idle';
   private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
@@ -98,6 +101,11 @@ export class Session implements LiveSession {
   private stopWaiting: ((error: HatiError) => void) | undefined;
   private waitingSince: number | undefined;
   private readonly connectedAt = Date.now();
+  /** Messages that were taken, and transactions that have ended. */
+  private messagesTaken = 0;
+  private transactionsOver = 0;
+  /** What the client is told in place of the engine's words when the statement at work is found cancelled. */
+  private cancelled: { readonly error: HatiError; readonly progress: number } | undefined;
   private readonly closed: Promise<void>;
   private engineClosed: Promise<void> = Promise.resolve();
 
@@ -110,6 +118,7 @@ export class Session implements LiveSession {
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
     this.log = new SessionLog(parts.log, parts.meter);
+    this.clock = new SessionClock(parts.timeLimits);
     this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.hold = new EngineHold({
@@ -211,6 +220,37 @@ export class Session implements LiveSession {
     return this.closed;
   }
 
+  checkTime(now: number): void {
+    if (this.state !== 'relaying' && this.state !== 'leaving') return;
+    const verdict = this.clock.look(this.doing(), now);
+    if (verdict === undefined) return;
+    const { act, error } = verdict;
+    this.parts.log.info({ code: error.code, act }, 'a limit of time was reached');
+    if (act === 'cancel' && this.state === 'relaying') {
+      this.cancelled = { error, progress: this.owed.progress };
+      void this.cancel();
+    } else if (act === 'endAtRest') void this.endAtRest(error);
+    else void this.end(error);
+  }
+
+  private doing(): Doing {
+    const { owed, status, messagesTaken } = this;
+    const isOpen = status !== 'idle' || owed.isUnsynced;
+    return {
+      phase: this.phase(isOpen),
+      progress: owed.isEmpty ? messagesTaken : owed.progress,
+      transaction: isOpen || !owed.isEmpty ? this.transactionsOver : undefined,
+    };
+  }
+
+  private phase(isOpen: boolean): Doing['phase'] {
+    if (this.stopWaiting !== undefined) return 'waiting';
+    if (!this.owed.isEmpty) return 'atWork';
+    // A client that does not read keeps us busy by itself.
+    if (this.busy && !this.client.writableNeedDrain) return 'waiting';
+    return isOpen ? 'idleInTransaction' : 'idle';
+  }
+
   /** @returns whether the session was waiting for this moment to end. */
   private leaveIfAsked(): boolean {
     if (this.farewell === undefined || !this.isAtRest || this.busy) return false;
@@ -239,6 +279,7 @@ export class Session implements LiveSession {
         }
         const message = this.framer.next();
         if (message === undefined) break;
+        this.messagesTaken += 1;
         this.parts.meter.received(message.type);
         const waiting = this.messages.take(message);
         if (waiting !== undefined) {
@@ -385,6 +426,7 @@ export class Session implements LiveSession {
     switch (type) {
       case Backend.ReadyForQuery: {
         this.status = transactionStatus(body[0]);
+        if (this.status === 'idle') this.transactionsOver += 1;
         const shown = this.owed.onReady();
         // One that is kept from the client ends nothing of his.
         if (shown === undefined)
@@ -402,9 +444,10 @@ export class Session implements LiveSession {
         // The engine has it no more as we think that it has it.
         if (isStale(body)) this.hold.current?.statements.doubt();
         {
+          const ours = this.reasonOfCancel(body);
           const shown = this.owed.onError();
           this.messages.engineFailed();
-          return shown;
+          return shown ?? ours;
         }
       case Backend.ParameterStatus:
         this.checkParameter(body);
@@ -412,6 +455,17 @@ export class Session implements LiveSession {
       default:
         return this.owed.onHeader(type, body);
     }
+  }
+
+  /** The engine does not know why it was asked to cancel. */
+  private reasonOfCancel(body: Buffer): Buffer | undefined {
+    const { cancelled } = this;
+    if (cancelled === undefined || errorField(body, 'C') !== cancelled.error.sqlstate)
+      return undefined;
+    this.cancelled = undefined;
+    if (cancelled.progress !== this.owed.progress) return undefined;
+    this.log.refused(cancelled.error);
+    return errorResponse(cancelled.error);
   }
 
   /** What we read must be what the engine reads; if it can't be any more, the session can't go on. */
