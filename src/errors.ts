@@ -19,6 +19,8 @@ export interface ErrorDefinition {
   readonly text: string;
   /** The way out, where there is one that always applies. */
   readonly hint?: string;
+  /** Where PostgreSQL says the same (field `R`), for drivers that look there to know that they may prepare again. */
+  readonly routine?: string;
 }
 
 export const errorRegistry = {
@@ -34,6 +36,20 @@ export const errorRegistry = {
     blame: 'client',
     text: 'this proxy accepts connections from other machines over TLS only',
     hint: 'Connect with sslmode=require.',
+  },
+  client_certificate_missing: {
+    sqlstate: '28000',
+    http: 403,
+    blame: 'client',
+    text: 'this proxy accepts only clients that show a certificate',
+    hint: 'Connect over TLS with a client certificate (sslcert and sslkey of libpq) beside the key.',
+  },
+  client_certificate_invalid: {
+    sqlstate: '28000',
+    http: 403,
+    blame: 'client',
+    text: 'the client certificate cannot be accepted: {reason}',
+    hint: 'It must be signed by an authority of tls.client_ca_path, in date, and meant for clients.',
   },
   readonly_scope: {
     sqlstate: '42501',
@@ -220,6 +236,7 @@ export const errorRegistry = {
     http: 400,
     blame: 'client',
     text: 'prepared statement "{name}" does not exist',
+    routine: 'FetchPreparedStatement',
   },
   unnamed_statement_unknown: {
     sqlstate: '26000',
@@ -417,6 +434,7 @@ export class HatiError extends Error {
   readonly blame: Blame;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
+  readonly routine: string | undefined;
   readonly position: number | undefined;
 
   constructor(code: ErrorCode, options: HatiErrorOptions = {}) {
@@ -428,6 +446,7 @@ export class HatiError extends Error {
     this.blame = definition.blame;
     this.detail = options.detail;
     this.hint = options.hint ?? definition.hint;
+    this.routine = definition.routine;
     this.position = options.position;
   }
 }

@@ -1,6 +1,4 @@
 /** Joins everything into one running proxy. What starts here is stopped here, in the reverse order. */
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import type pg from 'pg';
 import type { Config } from './config.ts';
 import { LoginJournal } from './control/audit/login-journal.ts';
@@ -25,6 +23,7 @@ import { checkParameters } from './proxy/engine-parameters.ts';
 import type { LoginSink } from './ports.ts';
 import { Listener } from './proxy/listener.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
+import { listenerTls } from './serve/tls.ts';
 import { startMonitoring, type Monitoring } from './serve/monitoring.ts';
 import { listenOn, type Address } from './shared/listen-on.ts';
 import type { Logger } from './shared/log.ts';
@@ -163,7 +162,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
         onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
       }),
       systemRelations: new StoreSystemRelations(system, () => directory.flushUses()),
-      secureContext: secureContext(config),
+      tls: listenerTls(config),
       allowCleartext: config.allowCleartext,
       limits: config.limits,
       meter: {
@@ -322,13 +321,4 @@ function embeddedLogin(
   role: Parameters<EmbeddedServer['connection']>[0],
 ): pg.ClientConfig {
   return { ...embedded.connection(role), ssl: false };
-}
-
-function secureContext(config: Config): ReturnType<typeof createSecureContext> | undefined {
-  if (config.tls === undefined) return undefined;
-  return createSecureContext({
-    cert: readFileSync(config.tls.certPath),
-    key: readFileSync(config.tls.keyPath),
-    minVersion: 'TLSv1.2',
-  });
 }

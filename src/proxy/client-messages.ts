@@ -1,11 +1,12 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import { authorizeFunctionCall } from '../policy/large-objects.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
-import { decodeQuery } from '../wire/decode.ts';
+import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
 import { query } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
@@ -125,12 +126,7 @@ export class ClientMessages {
         // Outside of a COPY the engine would ignore it.
         return undefined;
       case Frontend.FunctionCall:
-        if (this.turns.isSkipping) return undefined;
-        return this.turns.refuseQuery(
-          new HatiError('feature_not_supported', {
-            params: { feature: 'the FunctionCall message' },
-          }),
-        );
+        return this.onFunctionCall(raw, decodeFunctionCall(body));
       case Frontend.Terminate:
         outlets.goodbye();
         return undefined;
@@ -205,11 +201,8 @@ export class ClientMessages {
         .caughtUp()
         .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
     this.extended.running(use);
-    const inBatch = owed.isUnsynced;
-    // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
-    if (inBatch) link.isRetired = true;
+    const inBatch = this.endBatch(link);
     if (use.endsPrepared) this.own.clear();
-    this.prepared.endOfBatch(inBatch ? link : undefined);
     this.prepared.endUnnamed(link);
     const after = this.prepared.exportNamed(link, use, inBatch || use.copiesIn);
     const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
@@ -227,6 +220,33 @@ export class ClientMessages {
     after();
     // What comes behind must not be taken for something that this one ends.
     return ends ? owed.drained() : undefined;
+  }
+
+  /** A batch without Sync ends at what is no part of it. @returns whether there is one. */
+  private endBatch(link: EngineLink): boolean {
+    const inBatch = this.parts.owed.isUnsynced;
+    // PostgreSQL 18 says "idle" at the Sync behind a Query in it, and the batch's transaction is still open.
+    if (inBatch) link.isRetired = true;
+    this.prepared.endOfBatch(inBatch ? link : undefined);
+    return inBatch;
+  }
+
+  /** Like a Query it is a transaction of its own, or part of one, and answered with ReadyForQuery. */
+  private onFunctionCall(raw: Buffer, oid: number): Promise<void> | undefined {
+    if (this.turns.isSkipping) return undefined;
+    const { principal, pipeline } = this.parts;
+    const error = pipeline.keys.isCurrent(principal)
+      ? authorizeFunctionCall(principal.authority, oid)
+      : new HatiError('invalid_api_key');
+    if (error !== undefined) return this.turns.refuseQuery(error);
+    return this.turns.withEngine(
+      (link) => {
+        this.endBatch(link);
+        this.turns.forward(raw, 'query');
+        return undefined;
+      },
+      (response) => this.turns.failQuery(response),
+    );
   }
 
   private async answerQuery(

@@ -1,5 +1,4 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
@@ -19,6 +18,7 @@ import {
 } from '../wire/backend-messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
+import { refusedCertificate, type ListenerTls } from './client-certificate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
@@ -38,7 +38,8 @@ export interface ListenerParts {
   readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
   readonly systemRelations: SystemRelations;
-  readonly secureContext: SecureContext | undefined;
+  /** undefined: it is not served. */
+  readonly tls: ListenerTls | undefined;
   /** Other machines may connect without TLS. */
   readonly allowCleartext: boolean;
   readonly limits: {
@@ -143,7 +144,7 @@ export class Listener {
       sendAway(new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
     try {
-      const words = await readFirstWords(socket, this.parts.secureContext, (secure) => {
+      const words = await readFirstWords(socket, this.parts.tls, (secure) => {
         current = secure;
       });
       if (words.kind === 'cancel') {
@@ -165,10 +166,12 @@ export class Listener {
   }
 
   private async admit(startup: Startup, connection: Socket): Promise<void> {
-    const { limits, allowCleartext } = this.parts;
+    const { limits, allowCleartext, tls } = this.parts;
     const peer = peerOf(startup.socket);
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
+    const refused = refusedCertificate(tls?.clientCertificates, startup.certificate);
+    if (refused !== undefined) throw refused;
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
     if (this.taken >= limits.connections) {
@@ -191,6 +194,7 @@ export class Listener {
         peer,
         claimedAgent: startup.parameters.get('hatidata_agent_id'),
         applicationName: startup.applicationName,
+        certificate: startup.certificate?.subject,
       },
       this.parts.authentication,
     );
