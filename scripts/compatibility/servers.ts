@@ -42,7 +42,12 @@ export async function startServers(directory: string): Promise<Servers> {
     const { writer, reader } = urls;
     const proxy = await startTestProxy({
       engine: { kind: 'url', url: writer!, readerUrl: reader! },
-      pool: { ...testConfig('').pool, readers: connections, writers: connections },
+      pool: {
+        ...testConfig('').pool,
+        readers: connections,
+        writers: connections,
+        queueSeconds: 30,
+      },
       log: { level: 'info', pretty: false },
     });
     try {

@@ -86,6 +86,7 @@ export class ClientMessages {
   /** Portals end with the transaction. */
   endOfTransaction(): void {
     this.own.endOfTransaction();
+    this.extended.endOfTransaction();
   }
 
   /** The engine has said that something failed. */

@@ -181,14 +181,18 @@ export class ExtendedQuery {
     );
   }
 
-  /** A Query is on its way; what portals held before it is over, or will be told again. */
+  /** A Query is on its way; it makes an unnamed portal of its own. */
   querySent(): void {
-    this.special.clear();
+    this.special.delete('');
+  }
+
+  /** Portals are gone, unless they were made since. */
+  endOfTransaction(): void {
+    if (this.parts.owed.isEmpty) this.special.clear();
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
     const { prepared, turns, hold, own } = this.parts;
-    this.special.clear();
     // Nothing was sent to the engine, so nobody else says that the batch's transaction is over.
     if (hold.link === undefined) own.endOfTransaction();
     prepared.endOfBatch(hold.link);

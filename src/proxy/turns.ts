@@ -17,6 +17,8 @@ export interface Outlets {
   /** As of the last ReadyForQuery. */
   status(): TransactionStatus;
   isOver(): boolean;
+  /** The client has cancelled what is being taken, before any of it was sent to the engine. */
+  isCancelled(): boolean;
   /** The client said Terminate. */
   goodbye(): void;
 }
@@ -59,14 +61,25 @@ export class Turns {
     fail: (response: Buffer) => void,
   ): Promise<void> | undefined {
     const { hold, outlets, log } = this.parts;
+    const goOn = (link: EngineLink): Promise<void> | undefined => {
+      if (!outlets.isCancelled()) return act(link);
+      fail(log.response(new HatiError('query_canceled')));
+      if (this.isAtRest) hold.atRest();
+      return undefined;
+    };
     const ready = hold.ready();
-    if (ready === undefined) return act(hold.link!);
+    if (ready === undefined) return goOn(hold.link!);
     return ready.then(
-      () => (hold.link === undefined || outlets.isOver() ? undefined : act(hold.link)),
+      () => (hold.link === undefined || outlets.isOver() ? undefined : goOn(hold.link)),
       (error: unknown) => {
         if (!outlets.isOver()) fail(log.response(error));
       },
     );
+  }
+
+  private get isAtRest(): boolean {
+    const { owed, outlets } = this.parts;
+    return owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
   }
 
   forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
@@ -115,8 +128,7 @@ export class Turns {
 
   failQuery(response: Buffer): void {
     const { owed, outlets, hold } = this.parts;
-    const isAtRest = owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
-    if (isAtRest || hold.link === undefined) {
+    if (this.isAtRest || hold.link === undefined) {
       outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
       this.parts.meter.ready('idle', true);
       return;

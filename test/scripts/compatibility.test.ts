@@ -8,6 +8,7 @@ import { suites } from '../../scripts/compatibility/suites.ts';
 
 const expected: readonly ExpectedDriver[] = [{ name: 'd', features: ['commit'] }];
 const refusal: Refusal = {
+  cell: 'refused',
   feature: 'commit',
   sqlstate: '0A000',
   sentence: 'we do not commit',
