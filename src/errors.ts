@@ -238,6 +238,13 @@ export const errorRegistry = {
     text: 'prepared statement "{name}" does not exist',
     routine: 'FetchPreparedStatement',
   },
+  plan_changed: {
+    sqlstate: '0A000',
+    http: 409,
+    blame: 'client',
+    text: 'cached plan must not change result type',
+    routine: 'RevalidateCachedQuery',
+  },
   unnamed_statement_unknown: {
     sqlstate: '26000',
     http: 400,

@@ -28,18 +28,20 @@ export function certificateOf(secure: TLSSocket): ClientCertificate | undefined 
 /**
  * The handshake is let through whatever the certificate (`rejectUnauthorized: false`), so that a client is told in words that he
  * can read what is wrong; a TLS alert says next to nothing.
- * @returns what refuses the client.
+ * Throws what refuses the client.
  */
-export function refusedCertificate(
+export function checkCertificate(
   mode: ListenerTls['clientCertificates'],
   certificate: ClientCertificate | undefined,
-): HatiError | undefined {
-  if (mode === undefined) return undefined;
-  if (certificate === undefined)
-    return mode === 'required' ? new HatiError('client_certificate_missing') : undefined;
-  const { fault, subject } = certificate;
-  if (fault === undefined) return undefined;
-  return new HatiError('client_certificate_invalid', { params: { reason: fault }, cause: subject });
+): void {
+  if (mode === undefined) return;
+  if (certificate === undefined) {
+    if (mode === 'required') throw new HatiError('client_certificate_missing');
+    return;
+  }
+  const { fault: reason, subject } = certificate;
+  if (reason !== undefined)
+    throw new HatiError('client_certificate_invalid', { params: { reason }, cause: subject });
 }
 
 interface Verifying {

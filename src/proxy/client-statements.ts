@@ -9,6 +9,8 @@ export interface ClientStatement {
   engine: EngineStatement;
   /** The settings that it is prepared under; undefined when nobody else uses it. */
   settings: ReadonlyMap<string, string> | undefined;
+  /** What the client was told that it gives; see `result-shapes.ts`. */
+  shape?: string;
 }
 
 /** The unnamed one: prepared again by the same message where another connection, or another client, comes between. */

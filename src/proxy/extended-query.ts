@@ -12,12 +12,13 @@ import {
 } from '../wire/decode.ts';
 import { bindTo, closeStatement, describeStatement, parse } from '../wire/frontend-messages.ts';
 import type { TransactionStatus } from '../wire/protocol.ts';
-import type { ClientStatements } from './client-statements.ts';
+import type { ClientStatement, ClientStatements } from './client-statements.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { EngineStatements } from './engine-statements.ts';
 import type { OwnObjects } from './own-objects.ts';
 import type { Decision } from './pipeline.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
+import { ResultShapes } from './result-shapes.ts';
 import type { ResponseQueue } from './response-queue.ts';
 import type { Turns } from './turns.ts';
 
@@ -45,9 +46,13 @@ export class ExtendedQuery {
   private readonly parts: ExtendedQueryParts;
   /** Portals of statements that end what is prepared or set, or copy in, by name. */
   private readonly special = new Map<string, Special>();
+  /** What portals were made of, where the client has not been told yet what that gives. */
+  private readonly bound = new Map<string, ClientStatement>();
+  private readonly shapes: ResultShapes;
 
   constructor(parts: ExtendedQueryParts) {
     this.parts = parts;
+    this.shapes = new ResultShapes(parts.turns);
   }
 
   parse(raw: Buffer, body: Buffer): Promise<void> | undefined {
@@ -90,20 +95,25 @@ export class ExtendedQuery {
   }
 
   describe(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, turns } = this.parts;
+    const { own, turns, client } = this.parts;
     const object = decodeObjectName(body, 'Describe');
     if (turns.isSkipping) return undefined;
     if (own.has(object)) return turns.answer(() => own.describe(object));
     return turns.withEngine(
       (link) => {
         if (object.kind === 'portal') {
-          if (object.name === '') return turns.forwardUnnamed(raw, 'describe');
-          turns.forward(raw, 'describe');
-        } else
-          this.withStatement(link, object.name, (name) =>
-            turns.forward(name === undefined ? raw : describeStatement(name), 'describe'),
-          );
-        return undefined;
+          const expected = this.shapes.learning(link, this.bound.get(object.name));
+          if (object.name === '') return turns.forwardUnnamed(raw, expected);
+          turns.forward(raw, expected);
+          return undefined;
+        }
+        const statement = client.get(object.name);
+        return this.withStatement(link, object.name, (name) =>
+          turns.forward(
+            name === undefined ? raw : describeStatement(name),
+            this.shapes.learning(link, statement),
+          ),
+        );
       },
       (response) => turns.fail(response),
     );
@@ -184,11 +194,14 @@ export class ExtendedQuery {
   /** A Query is on its way; it makes an unnamed portal of its own. */
   querySent(): void {
     this.special.delete('');
+    this.bound.delete('');
   }
 
   /** Portals are gone, unless they were made since. */
   endOfTransaction(): void {
-    if (this.parts.owed.isEmpty) this.special.clear();
+    if (!this.parts.owed.isEmpty) return;
+    this.special.clear();
+    this.bound.clear();
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
@@ -275,10 +288,18 @@ export class ExtendedQuery {
     return turns.answer(() => own.parse(message, statement));
   }
 
-  private forwardBind(link: EngineLink, raw: Buffer, body: Buffer, names: BindNames): undefined {
+  private forwardBind(
+    link: EngineLink,
+    raw: Buffer,
+    body: Buffer,
+    names: BindNames,
+  ): Promise<void> | undefined {
     const { turns, client, prepared, own, useOf } = this.parts;
-    const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
+    const named = client.get(names.statement);
+    const statement = names.statement === '' ? client.unnamed : named;
     this.special.delete(names.portal);
+    if (named === undefined || named.shape !== undefined) this.bound.delete(names.portal);
+    else this.bound.set(names.portal, named);
     if (statement !== undefined) {
       const use = this.wholeUse(useOf(statement.classified));
       this.running(use);
@@ -288,12 +309,11 @@ export class ExtendedQuery {
         use.endsPrepared || use.resetsSettings || use.copiesIn || use.deallocated.length > 0;
       if (isSpecial) this.special.set(names.portal, { use, classified: statement.classified });
     }
-    this.withStatement(link, names.statement, (name) => {
+    return this.withStatement(link, names.statement, (name) => {
       const message = name === undefined ? raw : bindTo(name, body, names);
       if (names.portal === '') turns.bindUnnamed(message);
       else turns.forward(message, 'bind');
     });
-    return undefined;
   }
 
   /** @param then gets our name for it; undefined where the engine knows it by the client's. */
@@ -301,19 +321,26 @@ export class ExtendedQuery {
     link: EngineLink,
     name: string,
     then: (name: string | undefined) => void,
-  ): void {
+  ): Promise<void> | undefined {
     const { client, prepared, turns } = this.parts;
     if (name === '') {
       if (prepared.ensureUnnamed(link)) then(undefined);
       else turns.refuse(new HatiError('unnamed_statement_unknown'));
-      return;
+      return undefined;
     }
     const statement = client.get(name);
     if (statement !== undefined) {
       prepared.ensure(link, statement);
+      const checking = this.shapes.check(link, statement);
+      if (checking !== undefined)
+        return checking.then((result) => {
+          if (result === 'same') then(statement.engine.name);
+          else if (result === 'changed') this.shapes.refuse();
+        });
       then(statement.engine.name);
     } else if (client.ofSql.has(name)) then(undefined);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));
+    return undefined;
   }
 
   /** PostgreSQL lets go of the unnamed statement before it reads the text that was to replace it. */

@@ -18,7 +18,7 @@ import {
 } from '../wire/backend-messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
-import { refusedCertificate, type ListenerTls } from './client-certificate.ts';
+import { checkCertificate, type ListenerTls } from './client-certificate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
@@ -170,8 +170,7 @@ export class Listener {
     const peer = peerOf(startup.socket);
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
-    const refused = refusedCertificate(tls?.clientCertificates, startup.certificate);
-    if (refused !== undefined) throw refused;
+    checkCertificate(tls?.clientCertificates, startup.certificate);
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
     if (this.taken >= limits.connections) {

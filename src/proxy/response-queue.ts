@@ -21,7 +21,7 @@ export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
   readonly settle?: (done: boolean, more: Outcome) => void;
-  /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close and sync. */
+  /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close, sync and describe. */
   readonly shows?: Buffer;
   /** A message of our own with a Sync of its own: its error is not the client's either. */
   readonly isApart?: boolean;
@@ -32,6 +32,8 @@ export interface Outcome {
   readonly isDiscarded: boolean;
   /** How many statements of a Query have run. */
   readonly completed: number;
+  /** The body of the RowDescription or NoData that answers a Describe. */
+  readonly description?: Buffer | undefined;
 }
 
 export interface Refusal {
@@ -115,13 +117,23 @@ export class ResponseQueue {
     return this.entries[0] !== undefined && isQuery(this.entries[0]);
   }
 
+  /** The description that comes next is for us to read. */
+  get wantsDescription(): boolean {
+    const head = this.entries[0];
+    return typeof head === 'object' && head.of === 'describe';
+  }
+
   /** CopyDone or CopyFail is on its way. */
   copyEnded(): void {
     this.copying = false;
   }
 
   /** @returns what the client gets in place of the message; undefined: the message. */
-  onHeader(type: number): Buffer | undefined {
+  onHeader(type: number, body?: Buffer): Buffer | undefined {
+    if (type === Backend.ParameterDescription) {
+      const [describe] = this.entries;
+      return describe && showsOf(describe);
+    }
     if (type === Backend.CopyInResponse) {
       this.copying = true;
       this.wakeCopy();
@@ -133,7 +145,7 @@ export class ResponseQueue {
     if (completed === undefined || head === undefined || completed !== kindOf(head))
       return undefined;
     this.copying = false;
-    settle(head, true, { isDiscarded: false, completed: 0 });
+    settle(head, true, { isDiscarded: false, completed: 0, description: body });
     this.shift();
     return showsOf(head);
   }

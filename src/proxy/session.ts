@@ -108,6 +108,7 @@ export class Session implements LiveSession {
     this.scanner = new BackendScanner({
       onHeader: (type) => void this.owed.onHeader(type),
       onMessage: (type, body) => this.onEngineMessage(type, body),
+      wantsDescription: () => this.owed.wantsDescription,
     });
     this.log = new SessionLog(parts.log, parts.meter);
     this.isClamped = !mayChange(parts.principal.authority);
@@ -383,7 +384,7 @@ export class Session implements LiveSession {
         this.checkParameter(body);
         return undefined;
       default:
-        return this.owed.onHeader(type);
+        return this.owed.onHeader(type, body);
     }
   }
 

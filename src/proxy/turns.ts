@@ -110,14 +110,16 @@ export class Turns {
    * own; where it failed in a transaction, PostgreSQL 18.4 still has that, with memory that is gone, and whoever executes it
    * brings all of PostgreSQL down.
    */
-  forwardUnnamed(raw: Buffer, of: 'describe' | 'execute'): Promise<void> | undefined {
+  forwardUnnamed(raw: Buffer, expected: Exclude<Expected, Refusal>): Promise<void> | undefined {
     const portal = this.unnamedPortal;
     // An error may have kept the Bind of an earlier batch from happening.
     if (portal !== undefined && !portal.isBound && !portal.isInBatch)
-      return this.caughtUp().then((goesOn) => (goesOn ? this.forwardUnnamed(raw, of) : undefined));
+      return this.caughtUp().then((goesOn) =>
+        goesOn ? this.forwardUnnamed(raw, expected) : undefined,
+      );
     if (portal === undefined && !this.isSkipping)
       return this.refuse(new HatiError('portal_unknown', { params: { name: '' } }));
-    this.forward(raw, of);
+    this.forward(raw, expected);
     return undefined;
   }
 

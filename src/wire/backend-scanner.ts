@@ -14,6 +14,8 @@ export interface BackendListener {
    * @returns what the client shall get in its place; `undefined` passes it on as it is.
    */
   onMessage(type: number, body: Buffer): Buffer | undefined;
+  /** Whether the next ParameterDescription, RowDescription or NoData is inspected. */
+  wantsDescription?(): boolean;
 }
 
 const inspected: ReadonlySet<number> = new Set([
@@ -22,6 +24,12 @@ const inspected: ReadonlySet<number> = new Set([
   Backend.ParameterStatus,
   Backend.ParseComplete,
   Backend.ReadyForQuery,
+]);
+
+const descriptions: ReadonlySet<number> = new Set([
+  Backend.ParameterDescription,
+  Backend.RowDescription,
+  Backend.NoData,
 ]);
 
 /** An error of the engine larger than this ends the session: nothing honest is that long. */
@@ -76,7 +84,7 @@ export class BackendScanner {
       const type = data[at]!;
       const size = data.readInt32BE(at + 1) + 1;
       if (size < headerBytes) throw new Error(`the engine sent a message of length ${size - 1}`);
-      if (inspected.has(type)) {
+      if (this.inspects(type)) {
         if (size > largestInspectedMessage) throw new Error('the engine sent an oversized message');
         if (data.length - at < size) {
           this.neededBytes = size;
@@ -100,6 +108,12 @@ export class BackendScanner {
     if (at < data.length) this.hold(data.subarray(at));
     if (at > from) out.push(data.subarray(from, at));
     return out;
+  }
+
+  private inspects(type: number): boolean {
+    return (
+      inspected.has(type) || (descriptions.has(type) && this.listener.wantsDescription?.() === true)
+    );
   }
 
   private hold(chunk: Buffer): void {

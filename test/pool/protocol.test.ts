@@ -1,6 +1,6 @@
 /** What the protocol can do, by clients that share two engine connections with busy neighbours. */
 import { connect } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cancelRequest } from '../../src/wire/frontend-messages.ts';
 import { MessageWriter } from '../../src/wire/writer.ts';

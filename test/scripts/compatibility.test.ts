@@ -61,6 +61,18 @@ describe('a cell', () => {
     expect(judge(reports, expected, []).failures.join('\n')).toContain(failure);
   });
 
+  test('shared: with the sentence, or the same as directly, and nothing else', () => {
+    const shared: Refusal = { ...refusal, cell: 'shared' };
+    const told = { result: 'fail', detail: 'Error: we do not commit' } as const;
+    for (const proxy of [told, {}]) {
+      const judged = judge(both({}, proxy), expected, [shared]);
+      expect(judged.failures).toEqual([]);
+      expect(judged.drivers[0]!.cells.get('commit')).toBe('shared');
+    }
+    for (const proxy of [{ result: 'fail', detail: 'another' }, { detail: '[2]' }] as const)
+      expect(judge(both({}, proxy), expected, [shared]).failures).toHaveLength(1);
+  });
+
   test('refused by decision: with the sentence of the decision, and only so', () => {
     const refused = { result: 'fail', detail: 'Error: we do not commit' } as const;
     const judged = judge(both({}, refused), expected, [refusal]);

@@ -8,7 +8,7 @@ from functools import partial
 from matrix import Address, Unsupported
 from tool import BIN, WORK, Feature, run, sql
 
-# A thread each: pgbench waits for the answer when it prepares, and with it all clients of its thread, whose transactions are open.
+# A thread each: when pgbench prepares, all clients of its thread wait for the answer, with their transactions open.
 EIGHT_CLIENTS = ('-c', '8', '-j', '8')
 
 
