@@ -19,7 +19,7 @@ export interface Config {
   readonly devMode: boolean;
   /** In dev mode, let libpq clients find the keyless password in their password file. */
   readonly pgpass: boolean;
-  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
+  readonly tls: TlsFiles | undefined;
   /** A listener that other machines reach may take keys without TLS. */
   readonly allowCleartext: boolean;
   readonly engine: EngineConfig;
@@ -46,6 +46,20 @@ export type EngineConfig =
   /** `user`: the account that PostgreSQL runs as when we are root. */
   | { readonly kind: 'embedded'; readonly user: string | undefined }
   | { readonly kind: 'url'; readonly url: string; readonly readerUrl: string | undefined };
+
+export interface TlsFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+  /** undefined: clients are not asked for one. */
+  readonly clientCertificates?: ClientCertificates | undefined;
+}
+
+export interface ClientCertificates {
+  /** Authorities whose certificates are good. */
+  readonly caPath: string;
+  /** `optional`: a client may come without one, and not with one that is bad. */
+  readonly mode: 'optional' | 'required';
+}
 
 /**
  * - `auto`: engine connections are shared between transactions; a session keeps one while it has what can't be carried along;
@@ -169,22 +183,50 @@ function readTls(sources: Sources, base: string): Config['tls'] {
   const keyPath = sources.read(settings.tlsKey);
   const isEnabled =
     sources.read(settings.tlsEnabled) ?? (certPath !== undefined && keyPath !== undefined);
+  const clientCertificates = readClientCertificates(sources, isEnabled, base);
   if (!isEnabled) return undefined;
   const tls = {
     certPath: resolve(base, certPath ?? settings.tlsCertificate.default),
     keyPath: resolve(base, keyPath ?? settings.tlsKey.default),
+    clientCertificates,
   };
   for (const [setting, path] of [
     [settings.tlsCertificate, tls.certPath],
     [settings.tlsKey, tls.keyPath],
+    [settings.tlsClientAuthorities, clientCertificates?.caPath],
   ] as const) {
-    if (!isReadable(path)) {
+    if (path !== undefined && !isReadable(path)) {
       sources.faults.push(
         `${sources.nameOf(setting)}: "${path}" is not a file that this user can read`,
       );
     }
   }
   return tls;
+}
+
+function readClientCertificates(
+  sources: Sources,
+  isEnabled: boolean,
+  base: string,
+): ClientCertificates | undefined {
+  const caPath = sources.read(settings.tlsClientAuthorities);
+  const mode =
+    sources.read(settings.tlsClientCertificates) ?? (caPath === undefined ? 'off' : 'required');
+  if (mode === 'off') return undefined;
+  if (!isEnabled) {
+    const setting =
+      caPath === undefined ? settings.tlsClientCertificates : settings.tlsClientAuthorities;
+    sources.faults.push(
+      `${sources.nameOf(setting)}: clients show certificates over TLS only; set tls.cert_path and tls.key_path as well`,
+    );
+  }
+  if (caPath === undefined) {
+    sources.faults.push(
+      `${sources.nameOf(settings.tlsClientCertificates)}: "${mode}" needs tls.client_ca_path, the authorities whose certificates are good`,
+    );
+    return undefined;
+  }
+  return { caPath: resolve(base, caPath), mode };
 }
 
 function isReadable(path: string): boolean {

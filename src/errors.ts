@@ -37,6 +37,20 @@ export const errorRegistry = {
     text: 'this proxy accepts connections from other machines over TLS only',
     hint: 'Connect with sslmode=require.',
   },
+  client_certificate_missing: {
+    sqlstate: '28000',
+    http: 403,
+    blame: 'client',
+    text: 'this proxy accepts only clients that show a certificate',
+    hint: 'Connect over TLS with a client certificate (sslcert and sslkey of libpq) beside the key.',
+  },
+  client_certificate_invalid: {
+    sqlstate: '28000',
+    http: 403,
+    blame: 'client',
+    text: 'the client certificate cannot be accepted: {reason}',
+    hint: 'It must be signed by an authority of tls.client_ca_path, in date, and meant for clients.',
+  },
   readonly_scope: {
     sqlstate: '42501',
     http: 403,

@@ -95,6 +95,8 @@ export interface LoginRecord {
   /** What the client said of itself; never proof of anything. */
   readonly claimedAgent: string | undefined;
   readonly applicationName: string | undefined;
+  /** The subject of the certificate that the client proved to have. */
+  readonly certificate: string | undefined;
 }
 
 export interface LoginSink {

@@ -1,6 +1,4 @@
 /** Joins everything into one running proxy. What starts here is stopped here, in the reverse order. */
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import type pg from 'pg';
 import type { Config } from './config.ts';
 import { LoginJournal } from './control/audit/login-journal.ts';
@@ -30,6 +28,7 @@ import type { LoginSink, SecretId } from './ports.ts';
 import { Listener } from './proxy/listener.ts';
 import { LiveSessions } from './proxy/live-sessions.ts';
 import { pipeline, type Step } from './proxy/pipeline.ts';
+import { listenerTls } from './serve/tls.ts';
 import { snakeCase } from './proxy/status/clients.ts';
 import { Status } from './proxy/status/status.ts';
 import { startMonitoring, type Monitoring } from './serve/monitoring.ts';
@@ -194,7 +193,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
         flushUses: () => directory.flushUses(),
         status,
       }),
-      secureContext: secureContext(config),
+      tls: listenerTls(config),
       allowCleartext: config.allowCleartext,
       limits: config.limits,
       cancelKeys: instances.cancelKeys,
@@ -356,13 +355,4 @@ function embeddedLogin(
   role: Parameters<EmbeddedServer['connection']>[0],
 ): pg.ClientConfig {
   return { ...embedded.connection(role), ssl: false };
-}
-
-function secureContext(config: Config): ReturnType<typeof createSecureContext> | undefined {
-  if (config.tls === undefined) return undefined;
-  return createSecureContext({
-    cert: readFileSync(config.tls.certPath),
-    key: readFileSync(config.tls.keyPath),
-    minVersion: 'TLSv1.2',
-  });
 }

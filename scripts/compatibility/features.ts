@@ -31,7 +31,7 @@ export const driverFeatures: readonly FeatureGroup[] = [
     'abrupt-close':
       'the socket ends inside a transaction: it is rolled back and its locks are gone',
     'concurrent-clients':
-      'twenty clients at once, each with transactions, a setting and a statement of its own',
+      '24 clients at once on six engine connections, each with transactions, a setting and a statement of its own',
   }),
   group('Statements', {
     'simple-query': 'several statements in one text, with all their results',

@@ -1,8 +1,11 @@
 /** What the reports of a run mean, cell by cell. Everything that is not understood is a failure. */
 import { targets, type Report, type Target } from './report.ts';
 
-/** `refused`: by decision, with the SQLSTATE that the decision names. */
-export type Cell = 'yes' | 'refused' | 'unsupported' | 'failure';
+/**
+ * - `refused`: by decision, with the SQLSTATE that the decision names;
+ * - `shared`: it depends on which of the shared engine connections comes next.
+ */
+export type Cell = 'yes' | 'refused' | 'shared' | 'unsupported' | 'failure';
 
 export interface ExpectedDriver {
   readonly name: string;
@@ -12,9 +15,10 @@ export interface ExpectedDriver {
 
 /** A difference between direct and proxy that is a decision of ours. */
 export interface Refusal {
+  readonly cell: 'refused' | 'shared';
   readonly feature: string;
   readonly sqlstate: string;
-  /** Our sentence; not every driver hands the SQLSTATE on. */
+  /** Part of the message; not every driver hands the SQLSTATE on. */
   readonly sentence: string;
   readonly why: string;
 }
@@ -81,7 +85,8 @@ function judgeCell(
   }
   if (refusal !== undefined) {
     const isRefused = proxy.result === 'fail' && proxy.detail.includes(refusal.sentence);
-    if (isRefused) return 'refused';
+    const isSame = proxy.result === 'ok' && proxy.detail === direct.detail;
+    if (isRefused || (isSame && refusal.cell === 'shared')) return refusal.cell;
     return { failure: `expected ${refusal.sqlstate}, got ${proxy.result}: ${proxy.detail}` };
   }
   if (proxy.result !== 'ok')

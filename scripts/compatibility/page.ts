@@ -13,6 +13,7 @@ export interface Results {
 const marks: Readonly<Record<Cell, string>> = {
   yes: '✓',
   refused: 'refused',
+  shared: 'shared',
   unsupported: '–',
   failure: '✗',
 };
@@ -32,13 +33,12 @@ export function renderPage({ suites, refusals, postgres }: Results, date: string
     '```',
     '',
     'Each driver and tool runs the same code twice: against PostgreSQL itself, and through a proxy with an admin key, which acts as the',
-    'same role. What it sees (rows, types, command tags, error fields, notices, parameters) must be the same. `test/clients/run` does it again in CI, and',
-    'fails where the two differ or where this page says something else.',
+    'same role; all share six engine connections there (`pool.mode = "auto"`). What it sees (rows, types, command tags, error fields, notices,',
+    'parameters) must be the same. `test/clients/run` does it again in CI, and fails where the two differ or where this page says something else.',
     '',
     '- ✓: it works, and directly and through HatiData the same was seen',
     '- –: the driver has no such thing, so neither was asked',
-    '- refused: PostgreSQL would do it, HatiData does not, by decision:',
-    ...refusals.map(({ feature, sqlstate, why }) => `  - ${feature} (${sqlstate}): ${why}`),
+    ...meanings.flatMap(({ cell, meaning }) => explained(refusals, cell, meaning)),
     '',
     '## Versions',
     '',
@@ -62,6 +62,28 @@ export function renderPage({ suites, refusals, postgres }: Results, date: string
     ]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+const meanings = [
+  { cell: 'refused', meaning: 'PostgreSQL would do it, HatiData does not, by decision' },
+  {
+    cell: 'shared',
+    meaning:
+      'it works with `pool.mode = "session"`; otherwise the next transaction may come to another engine connection',
+  },
+] as const;
+
+function explained(
+  refusals: readonly Refusal[],
+  cell: Refusal['cell'],
+  meaning: string,
+): readonly string[] {
+  const own = refusals.filter((each) => each.cell === cell);
+  if (own.length === 0) return [];
+  return [
+    `- ${cell}: ${meaning}:`,
+    ...own.map(({ feature, sqlstate, why }) => `  - ${feature} (${sqlstate}): ${why}`),
+  ];
 }
 
 /** @returns the day that the page names; "never" for a page that names none. */

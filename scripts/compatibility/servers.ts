@@ -6,7 +6,7 @@ import { chooseOperatingUser } from '../../src/engine/embedded/operating-user.ts
 import { prepareEngine } from '../../src/engine/prepare.ts';
 import { startCluster } from '../../test/fixtures/cluster.ts';
 import { queryUrl } from '../../test/fixtures/own-postgres.ts';
-import { startTestProxy } from '../../test/fixtures/proxy.ts';
+import { startTestProxy, testConfig } from '../../test/fixtures/proxy.ts';
 import type { Target } from './report.ts';
 
 export interface Servers {
@@ -27,6 +27,9 @@ const settings = [
   'jit=off',
 ];
 
+/** Of each role, for the clients of all suites: fewer than the twenty that some of them start at once. */
+const connections = 6;
+
 /** @param directory is entered by the operating user of PostgreSQL. */
 export async function startServers(directory: string): Promise<Servers> {
   const user = await chooseOperatingUser({ requested: undefined, dataDirectory: directory });
@@ -39,6 +42,12 @@ export async function startServers(directory: string): Promise<Servers> {
     const { writer, reader } = urls;
     const proxy = await startTestProxy({
       engine: { kind: 'url', url: writer!, readerUrl: reader! },
+      pool: {
+        ...testConfig('').pool,
+        readers: connections,
+        writers: connections,
+        queueSeconds: 30,
+      },
       log: { level: 'info', pretty: false },
     });
     try {

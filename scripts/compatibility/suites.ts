@@ -30,10 +30,11 @@ export interface Suite {
 
 export const refusals: readonly Refusal[] = [
   {
-    feature: 'large-object-api',
-    sqlstate: '0A000',
-    sentence: 'the FunctionCall message is not supported by HatiData',
-    why: 'FunctionCall messages name functions by number, beside all rules; the functions of SQL do the same',
+    cell: 'shared',
+    feature: 'sequence-value',
+    sqlstate: '55000',
+    sentence: 'is not yet defined in this session',
+    why: 'ask in the transaction that called `nextval()`, or use `RETURNING`',
   },
 ];
 

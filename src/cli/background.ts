@@ -36,7 +36,7 @@ export async function ensureRunning(
     const hasEnded = child !== undefined && child.exitCode !== null;
     const record = readRunRecord(project.runPath);
     if (isServing(record)) {
-      if (await accepts(project, config, record)) return record;
+      if (await accepts(context, project, config, record)) return record;
     } else if (record === undefined && (hasEnded || child === undefined)) {
       // With a record, another `hati` was faster than our child, and its proxy is the one to wait for.
       throw new CommandError(explain(project, logOffset));
@@ -77,12 +77,13 @@ function launch(
 
 /** In dev mode a real session; elsewhere nobody has given us a key, so the protocol's first answer has to do. */
 async function accepts(
+  context: CommandContext,
   project: Project,
   config: Config,
   { address }: ServingRecord,
 ): Promise<boolean> {
   if (!config.devMode) return await answers(reachableHost(address.host), address.port);
-  const client = await connect(project, config, undefined);
+  const client = await connect(context, project, config, undefined);
   await client.end();
   return true;
 }

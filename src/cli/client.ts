@@ -23,7 +23,7 @@ export async function withClient<T>(
   const project = findProject(context);
   const { config } = loadConfig(project, context);
   const apiKey = key ?? (context.env['HATIDATA_API_KEY'] || undefined);
-  const client = await connect(project, config, apiKey);
+  const client = await connect(context, project, config, apiKey);
   try {
     return await work(client);
   } finally {
@@ -32,6 +32,7 @@ export async function withClient<T>(
 }
 
 export async function connect(
+  { env }: Pick<CommandContext, 'env'>,
   project: Project,
   config: Config,
   apiKey: string | undefined,
@@ -50,7 +51,7 @@ export async function connect(
     password: apiKey ?? keylessPassword,
     application_name: 'hati',
     connectionTimeoutMillis: 10_000,
-    ssl: ownCertificate(config),
+    ssl: encryption(config, env),
   });
   // The query that is running rejects as well; without a listener Node would end the process.
   client.on('error', () => {});
@@ -80,11 +81,23 @@ export function reachableHost(host: string): string {
  * The proxy's own certificate, read from where the proxy reads it, is the one that must answer. Its name is not
  * compared: we connect by a loopback address, which no public certificate carries.
  */
-function ownCertificate({ tls }: Config): false | ConnectionOptions {
+function encryption({ tls }: Config, env: CommandContext['env']): false | ConnectionOptions {
   if (tls === undefined) return false;
   return {
     ca: readFileSync(tls.certPath),
     allowPartialTrustChain: true,
     checkServerIdentity: () => undefined,
+    ...(tls.clientCertificates !== undefined && clientCertificate(env)),
   };
+}
+
+/** Where the proxy asks for one, by the names that libpq has for it. */
+function clientCertificate(env: CommandContext['env']): ConnectionOptions {
+  const [cert, key] = [env['PGSSLCERT'], env['PGSSLKEY']];
+  if (!cert || !key) return {};
+  try {
+    return { cert: readFileSync(cert), key: readFileSync(key) };
+  } catch (cause) {
+    throw new CommandError(`PGSSLCERT and PGSSLKEY: ${(cause as Error).message}`, { cause });
+  }
 }

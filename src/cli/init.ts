@@ -78,7 +78,7 @@ async function init(
   );
   if (existsSync(samplePending)) {
     progress.step('Creating the sample table products');
-    await fillSample(project, config);
+    await fillSample(context, project, config);
     rmSync(samplePending, { force: true });
   }
   return record;
@@ -135,8 +135,12 @@ function checkRunningPort(
   );
 }
 
-async function fillSample(project: Project, config: Config): Promise<void> {
-  const client = await connect(project, config, undefined);
+async function fillSample(
+  context: CommandContext,
+  project: Project,
+  config: Config,
+): Promise<void> {
+  const client = await connect(context, project, config, undefined);
   try {
     await createSampleTable(client);
   } finally {

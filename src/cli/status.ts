@@ -61,6 +61,7 @@ export function statusCommand(
       }
       const { config } = loadConfig(project, context);
       const status = await readStatus(
+        context,
         project,
         config,
         key ?? (context.env['HATIDATA_API_KEY'] || undefined),
@@ -80,6 +81,7 @@ interface StatusOptions {
 }
 
 async function readStatus(
+  context: CommandContext,
   project: Project,
   config: Config,
   key: string | undefined,
@@ -107,7 +109,7 @@ async function readStatus(
     pools: metrics === undefined ? null : await readPools(metrics),
     keys:
       isAnswering && readiness?.ready !== false && (key !== undefined || config.devMode)
-        ? await countKeys(project, config, key)
+        ? await countKeys(context, project, config, key)
         : null,
     directory: project.directory,
     data: record?.dataDirectory ?? null,
@@ -128,11 +130,12 @@ function describeEngine({ engine }: Config): string {
 }
 
 async function countKeys(
+  context: CommandContext,
   project: Project,
   config: Config,
   key: string | undefined,
 ): Promise<number> {
-  const client = await connect(project, config, key);
+  const client = await connect(context, project, config, key);
   try {
     const { rows } = await client.query<{ keys: string }>(
       'SELECT count(*) AS keys FROM _hatidata_keys.active_keys',

@@ -16,6 +16,8 @@ export interface Setting<T> {
 
 const mebibyte = 1024 * 1024;
 
+export const clientCertificateModes = ['off', 'optional', 'required'] as const;
+
 export const poolModes = ['auto', 'session', 'transaction'] as const;
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -49,6 +51,18 @@ export const settings = {
     env: 'HATIDATA_TLS_KEY_PATH',
     kind: text,
     default: '/etc/hatidata/tls/key.pem',
+  },
+  tlsClientAuthorities: {
+    key: 'tls.client_ca_path',
+    env: 'HATIDATA_TLS_CLIENT_CA_PATH',
+    kind: text,
+    default: 'none',
+  },
+  tlsClientCertificates: {
+    key: 'tls.client_certificates',
+    env: 'HATIDATA_TLS_CLIENT_CERTIFICATES',
+    kind: oneOf(clientCertificateModes),
+    default: 'required when tls.client_ca_path is given, else off',
   },
   allowCleartext: {
     key: 'tls.allow_cleartext',

@@ -13,6 +13,7 @@ export interface Attempt {
   readonly peer: { readonly address: string; readonly isLoopback: boolean };
   readonly claimedAgent: string | undefined;
   readonly applicationName: string | undefined;
+  readonly certificate: string | undefined;
 }
 
 export interface AuthenticationParts {
@@ -36,6 +37,7 @@ export async function authenticate(
     source: attempt.peer.address,
     claimedAgent: attempt.claimedAgent,
     applicationName: attempt.applicationName,
+    certificate: attempt.certificate,
   });
   if (principal === undefined) throw new HatiError('invalid_api_key');
   return principal;

@@ -1,11 +1,12 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import { authorizeFunctionCall } from '../policy/large-objects.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
-import { decodeQuery } from '../wire/decode.ts';
+import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
 import { query, sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
@@ -144,12 +145,7 @@ export class ClientMessages {
         // Outside of a COPY the engine would ignore it.
         return undefined;
       case Frontend.FunctionCall:
-        if (this.turns.isSkipping) return undefined;
-        return this.turns.refuseQuery(
-          new HatiError('feature_not_supported', {
-            params: { feature: 'the FunctionCall message' },
-          }),
-        );
+        return this.onFunctionCall(raw, decodeFunctionCall(body));
       case Frontend.Terminate:
         outlets.goodbye();
         return undefined;
@@ -182,12 +178,14 @@ export class ClientMessages {
     decision: Decision,
     then: (decision: Decision) => Promise<void> | undefined,
   ): Promise<void> | undefined {
-    const isUndecided =
+    const isUndecided = (name: string): boolean => this.extended.isUndecided(name);
+    const mustWait =
       decision.action === 'forward' &&
-      decision.classified.statements.some(({ executed, deallocated, prepared }) =>
-        [...executed, ...deallocated, ...prepared].some((name) => this.extended.isUndecided(name)),
+      decision.classified.statements.some(
+        ({ executed, deallocated, prepared }) =>
+          executed.some(isUndecided) || deallocated.some(isUndecided) || prepared.some(isUndecided),
       );
-    if (!isUndecided) return then(this.checked(decision));
+    if (!mustWait) return then(this.checked(decision));
     return this.turns
       .caughtUp()
       .then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
@@ -216,15 +214,9 @@ export class ClientMessages {
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
     const { owed, outlets } = this.parts;
-    const isRisky = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
-    if (isRisky && outlets.status() === 'idle') {
-      const reason = 'a Query between extended messages and their Sync';
-      return this.refuseInBatch(
-        decision.action === 'refuse'
-          ? decision.error
-          : new HatiError('protocol_violation', { params: { reason } }),
-      );
-    }
+    const isLost = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
+    if (isLost && outlets.status() === 'idle')
+      return this.refuseInBatch(decision.action === 'refuse' ? decision.error : undefined);
     switch (decision.action) {
       case 'forward':
         return this.turns.withEngine(
@@ -242,9 +234,10 @@ export class ClientMessages {
    * PostgreSQL 18 acknowledges both the batch and the Query, and then loses them: its transaction stays open and is
    * given up. So the batch fails here, and the Query is answered as if a Sync stood in its place.
    */
-  private async refuseInBatch(error: HatiError): Promise<void> {
+  private async refuseInBatch(error: HatiError | undefined): Promise<void> {
     if (!(await this.turns.caughtUp())) return;
-    this.turns.refuse(error);
+    const reason = 'a Query or FunctionCall between extended messages and their Sync';
+    this.turns.refuse(error ?? new HatiError('protocol_violation', { params: { reason } }));
     return this.extended.sync(sync);
   }
 
@@ -263,9 +256,8 @@ export class ClientMessages {
         .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
     classified.runs += 1;
     this.extended.running(use);
-    const inBatch = owed.isUnsynced;
+    const inBatch = this.endBatch(link);
     if (use.endsPrepared) this.own.clear();
-    this.prepared.endOfBatch(inBatch ? link : undefined);
     const undo = this.prepared.endUnnamed(link);
     const after = this.prepared.exportNamed(link, use, inBatch || use.copiesIn);
     const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
@@ -284,6 +276,32 @@ export class ClientMessages {
     after();
     // What comes behind must not be taken for something that this one ends.
     return ends ? owed.drained() : undefined;
+  }
+
+  /** A batch without Sync ends at what is no part of it. @returns whether there is one. */
+  private endBatch(link: EngineLink): boolean {
+    const inBatch = this.parts.owed.isUnsynced;
+    this.prepared.endOfBatch(inBatch ? link : undefined);
+    return inBatch;
+  }
+
+  /** Like a Query it is a transaction of its own, or part of one, and answered with ReadyForQuery. */
+  private onFunctionCall(raw: Buffer, oid: number): Promise<void> | undefined {
+    if (this.turns.isSkipping) return undefined;
+    const { principal, pipeline, owed, outlets } = this.parts;
+    const error = pipeline.keys.isCurrent(principal)
+      ? authorizeFunctionCall(principal.authority, oid)
+      : new HatiError('invalid_api_key');
+    if (owed.hasExecuted && outlets.status() === 'idle') return this.refuseInBatch(error);
+    if (error !== undefined) return this.turns.refuseQuery(error);
+    return this.turns.withEngine(
+      (link) => {
+        this.endBatch(link);
+        this.turns.forward(raw, 'query');
+        return undefined;
+      },
+      (response) => this.turns.failQuery(response),
+    );
   }
 
   private async answerQuery(

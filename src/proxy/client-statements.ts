@@ -11,10 +11,8 @@ export interface ClientStatement {
   readonly engine: EngineStatement;
   /** What it is prepared under, wherever it is. */
   readonly under: InForce;
-  /** What the client was told of its result: the body of RowDescription, empty for NoData. */
-  description: Buffer | undefined;
-  /** Elsewhere its result has turned out to be another than the client was told. */
-  isOutdated: boolean;
+  /** What the client was told that it gives; see `result-shapes.ts`. */
+  shape?: string;
 }
 
 /** The unnamed one: prepared again by the same message where another connection, or another client, comes between. */

@@ -12,7 +12,6 @@ import {
   bind,
   closePortal,
   closeStatement,
-  describeStatement,
   execute,
   parse,
   sync,
@@ -74,7 +73,7 @@ export class EngineStatements {
     const preparation = this.preparation(link);
     const engine = engineStatement(classified, message, preparation);
     const under = preparation.inForce;
-    const statement = { classified, engine, under, description: undefined, isOutdated: false };
+    const statement = { classified, engine, under };
     const undo = this.client.add(message.name, statement);
     this.client.changing(message.name, this.batches);
     const settled = (done: boolean): void => {
@@ -106,8 +105,7 @@ export class EngineStatements {
    * @returns whether it can; if not, that has been answered.
    */
   ensure(link: EngineLink, statement: ClientStatement): boolean | Promise<boolean> {
-    const { engine, description } = statement;
-    if (statement.isOutdated) return this.refuse('prepared_result_changed');
+    const { engine } = statement;
     const state = link.statements.state(engine, this.sentInBatch);
     if (state === 'present') return true;
     const present = this.preparation(link).inForce.settings;
@@ -124,7 +122,7 @@ export class EngineStatements {
         settle: (done, { isDiscarded }) => link.statements.parsed(engine, done, isDiscarded),
       }),
     );
-    return description === undefined || this.isStillAs(description, statement);
+    return true;
   }
 
   /** Asks for the settings that were changed since the session was last at rest. */
@@ -132,27 +130,8 @@ export class EngineStatements {
     if (!(await this.turns.caughtUp())) return false;
     const isAnswered = await this.learnSettings();
     const isKnown = under.settings && this.preparation(link).inForce.settings;
-    return (isAnswered && isKnown !== undefined) || this.refuse('prepared_under_others');
-  }
-
-  /** PostgreSQL refuses a statement whose result has another shape than it had when it was prepared. */
-  private async isStillAs(description: Buffer, statement: ClientStatement): Promise<boolean> {
-    let found: Buffer | undefined;
-    this.turns.forward(describeStatement(statement.engine.name), {
-      of: 'describe',
-      shows: nothing,
-      onDescription: (body) => {
-        found = body;
-      },
-    });
-    if (!(await this.turns.caughtUp())) return false;
-    if (found?.equals(description) === true) return true;
-    statement.isOutdated = true;
-    return this.refuse('prepared_result_changed');
-  }
-
-  private refuse(code: 'prepared_result_changed' | 'prepared_under_others'): false {
-    this.turns.refuse(new HatiError(code));
+    if (isAnswered && isKnown !== undefined) return true;
+    this.turns.refuse(new HatiError('prepared_under_others'));
     return false;
   }
 

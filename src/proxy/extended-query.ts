@@ -18,6 +18,7 @@ import type { EngineStatements } from './engine-statements.ts';
 import type { OwnObjects } from './own-objects.ts';
 import type { Decision } from './pipeline.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
+import { ResultShapes } from './result-shapes.ts';
 import type { ResponseQueue } from './response-queue.ts';
 import type { Turns } from './turns.ts';
 
@@ -47,9 +48,13 @@ export class ExtendedQuery {
   private readonly parts: ExtendedQueryParts;
   /** Portals of statements that end what is prepared or set, or copy in, by name. */
   private readonly special = new Map<string, Special>();
+  /** What portals were made of, where the client has not been told yet what that gives. */
+  private readonly bound = new Map<string, Bound>();
+  private readonly shapes: ResultShapes;
 
   constructor(parts: ExtendedQueryParts) {
     this.parts = parts;
+    this.shapes = new ResultShapes(parts.turns);
   }
 
   /** What is behind the name depends on answers that are still to come. */
@@ -122,20 +127,17 @@ export class ExtendedQuery {
     return turns.withEngine(
       (link) => {
         if (object.kind === 'portal') {
-          if (object.name === '') return turns.forwardUnnamed(raw, 'describe');
-          turns.forward(raw, 'describe');
+          const expected = this.shapes.learning(link, this.bound.get(object.name)?.statement);
+          if (object.name === '') return turns.forwardUnnamed(raw, expected);
+          turns.forward(raw, expected);
           return undefined;
         }
-        return this.withStatement(link, object.name, (statement) => {
-          if (statement === undefined) turns.forward(raw, 'describe');
-          else
-            turns.forward(describeStatement(statement.engine.name), {
-              of: 'describe',
-              onDescription: (description) => {
-                statement.description = description;
-              },
-            });
-        });
+        return this.withStatement(link, object.name, (statement) =>
+          turns.forward(
+            statement === undefined ? raw : describeStatement(statement.engine.name),
+            this.shapes.learning(link, statement),
+          ),
+        );
       },
       (response) => turns.fail(response),
     );
@@ -217,15 +219,17 @@ export class ExtendedQuery {
     );
   }
 
-  /** A Query is on its way: it ends the unnamed portal. */
+  /** A Query is on its way; it makes an unnamed portal of its own. */
   querySent(): void {
     this.special.delete('');
+    this.bound.delete('');
   }
 
   /** Portals end with the transaction; those that were bound behind it are of the next one. */
   endOfTransaction(): void {
     const { answered } = this.parts.owed;
-    for (const [name, { batch }] of this.special) if (batch < answered) this.special.delete(name);
+    for (const portals of [this.special, this.bound])
+      for (const [name, { batch }] of portals) if (batch < answered) portals.delete(name);
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
@@ -322,8 +326,11 @@ export class ExtendedQuery {
     names: BindNames,
   ): Promise<void> | undefined {
     const { turns, client, prepared, own, useOf } = this.parts;
-    const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
+    const named = client.get(names.statement);
+    const statement = names.statement === '' ? client.unnamed : named;
     this.special.delete(names.portal);
+    if (named === undefined || named.shape !== undefined) this.bound.delete(names.portal);
+    else this.bound.set(names.portal, { statement: named, batch: this.parts.owed.batch });
     if (statement !== undefined) {
       statement.classified.runs += 1;
       const use = this.wholeUse(useOf(statement.classified));
@@ -349,6 +356,23 @@ export class ExtendedQuery {
     });
   }
 
+  /** Where its result is not what the client was told, the client gets an error. */
+  private checked(
+    link: EngineLink,
+    statement: ClientStatement,
+    then: (statement: ClientStatement) => void,
+  ): Promise<void> | undefined {
+    const checking = this.shapes.check(link, statement);
+    if (checking === undefined) {
+      then(statement);
+      return undefined;
+    }
+    return checking.then((result) => {
+      if (result === 'same') then(statement);
+      else if (result === 'changed') this.shapes.refuse();
+    });
+  }
+
   /** @param then gets it; undefined where the engine knows it by the client's own name. */
   private withStatement(
     link: EngineLink,
@@ -365,9 +389,10 @@ export class ExtendedQuery {
     if (statement !== undefined) {
       const isThere = prepared.ensure(link, statement);
       if (isThere instanceof Promise)
-        return isThere.then((goesOn) => (goesOn ? then(statement) : undefined));
-      if (isThere) then(statement);
-    } else if (client.ofSql.has(name)) then(undefined);
+        return isThere.then((goesOn) => (goesOn ? this.checked(link, statement, then) : undefined));
+      return isThere ? this.checked(link, statement, then) : undefined;
+    }
+    if (client.ofSql.has(name)) then(undefined);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));
     return undefined;
   }
@@ -381,6 +406,12 @@ export class ExtendedQuery {
     }
     turns.refuse(error);
   }
+}
+
+interface Bound {
+  readonly statement: ClientStatement;
+  /** The batch that it was bound in. */
+  readonly batch: number;
 }
 
 interface Special {

@@ -30,6 +30,19 @@ export class HandshakeReader {
     return this.buffered;
   }
 
+  /** It stays where it is. */
+  async firstByte(): Promise<number> {
+    while (this.buffered.length === 0) await this.more();
+    return this.buffered[0]!;
+  }
+
+  /** Gives everything back to the socket; this reader is done. */
+  unread(): void {
+    const { buffered } = this;
+    this.buffered = Buffer.alloc(0);
+    if (buffered.length > 0) this.socket.unshift(buffered);
+  }
+
   async startupPacket(): Promise<StartupPacket> {
     for (;;) {
       const length = startupPacketLength(this.buffered);

@@ -1,5 +1,4 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
@@ -26,6 +25,7 @@ import {
 } from '../wire/backend-messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
+import { checkCertificate, type ListenerTls } from './client-certificate.ts';
 import { engineSession } from './engine-session.ts';
 import { farewell, hurriedFarewellMs } from './farewell.ts';
 import { ClientGone } from './handshake-reader.ts';
@@ -52,7 +52,8 @@ export interface ListenerParts {
   readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
   readonly systemRelations: SystemRelations;
-  readonly secureContext: SecureContext | undefined;
+  /** undefined: it is not served. */
+  readonly tls: ListenerTls | undefined;
   /** Other machines may connect without TLS. */
   readonly allowCleartext: boolean;
   readonly limits: ListenerLimits;
@@ -177,7 +178,7 @@ export class Listener {
       sendAway(new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
     try {
-      const words = await readFirstWords(socket, this.parts.secureContext, (secure) => {
+      const words = await readFirstWords(socket, this.parts.tls, (secure) => {
         current = secure;
       });
       if (words.kind === 'cancel') {
@@ -204,10 +205,11 @@ export class Listener {
   }
 
   private async admit(startup: Startup, connection: Socket): Promise<void> {
-    const { allowCleartext } = this.parts;
+    const { allowCleartext, tls } = this.parts;
     const peer = peerOf(startup.socket);
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
+    checkCertificate(tls?.clientCertificates, startup.certificate);
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
     const leave = await this.places.take(principal);
@@ -227,6 +229,7 @@ export class Listener {
         peer,
         claimedAgent: startup.parameters.get('hatidata_agent_id'),
         applicationName: startup.applicationName,
+        certificate: startup.certificate?.subject,
       },
       this.parts.authentication,
     );

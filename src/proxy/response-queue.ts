@@ -23,8 +23,6 @@ export interface Noted {
   readonly settle?: (done: boolean, more: Outcome) => void;
   /** What the client gets in place of the answer; nothing for a message of our own. It may not have rows. */
   readonly shows?: Buffer;
-  /** Of a Describe: told what the result looks like, by the body of RowDescription; empty for NoData. */
-  readonly onDescription?: (body: Buffer) => void;
   /** A message of our own with a Sync of its own: its error is not the client's either. */
   readonly isApart?: boolean;
 }
@@ -34,6 +32,8 @@ export interface Outcome {
   readonly isDiscarded: boolean;
   /** How many statements of a Query have run. */
   readonly completed: number;
+  /** The body of the RowDescription or NoData that answers a Describe. */
+  readonly description?: Buffer | undefined;
 }
 
 export interface Refusal {
@@ -183,9 +183,7 @@ export class ResponseQueue {
       // The first half of what a Describe of a statement brings.
       return type === Backend.ParameterDescription ? head && showsOf(head) : undefined;
     this.copying = false;
-    if (body !== undefined && typeof head === 'object' && 'onDescription' in head)
-      head.onDescription?.(Buffer.from(body));
-    settle(head, true, { isDiscarded: false, completed: 0 });
+    settle(head, true, { isDiscarded: false, completed: 0, description: body });
     this.shift();
     return showsOf(head);
   }
@@ -293,9 +291,8 @@ function showsOf(expected: Expected): Buffer | undefined {
 /** The completions of these are not among what the scanner always keeps whole. */
 function needsBodies(expected: Expected): boolean {
   if (typeof expected !== 'object' || 'response' in expected) return false;
-  const { of, shows, onDescription } = expected;
-  const isHidden = shows !== undefined && (of === 'bind' || of === 'execute' || of === 'describe');
-  return isHidden || onDescription !== undefined;
+  const { of, shows } = expected;
+  return of === 'describe' || (shows !== undefined && (of === 'bind' || of === 'execute'));
 }
 
 function isApart(expected: Expected): boolean {

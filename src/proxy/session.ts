@@ -90,6 +90,8 @@ export class Session implements LiveSession {
   private lastWords: HatiError | undefined;
   /** A message is being dealt with and the ones behind it wait. */
   private busy = false;
+  /** It shall not be sent to the engine any more. */
+  private isCancelled = false;
   private engineSaidFatal = false;
   /** Messages are being taken, and what they send to the engine is gathered. */
   private gathering = false;
@@ -188,7 +190,10 @@ export class Session implements LiveSession {
 
   async cancel(): Promise<void> {
     this.stopWaiting?.(new HatiError('query_canceled'));
-    if (this.owed.isEmpty) return;
+    if (this.owed.isEmpty) {
+      this.isCancelled = this.busy;
+      return;
+    }
     try {
       await this.hold.link?.cancel();
     } catch (error) {
@@ -316,6 +321,7 @@ export class Session implements LiveSession {
     waiting.then(
       () => {
         this.busy = false;
+        this.isCancelled = false;
         this.takeMessages();
         this.rest();
         if (!this.busy && this.hold.link?.upstream.socket.writableNeedDrain !== true)
@@ -339,6 +345,7 @@ export class Session implements LiveSession {
       },
       status: () => this.status,
       isOver: () => this.state !== 'relaying',
+      isCancelled: () => this.isCancelled,
       goodbye: () => this.leave(),
     };
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket, type SecureContext } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { HatiError } from '../errors.ts';
 import {
   authenticationCleartextPassword,
@@ -10,6 +10,7 @@ import { Frontend } from '../wire/protocol.ts';
 import type { CancelKey } from '../ports.ts';
 import { parseStartupOptions } from '../wire/startup-options.ts';
 import type { StartupMessage } from '../wire/startup-packet.ts';
+import { certificateOf, type ClientCertificate, type ListenerTls } from './client-certificate.ts';
 import { ClientGone, HandshakeReader } from './handshake-reader.ts';
 import { SessionParameters } from './session-parameters.ts';
 
@@ -24,6 +25,7 @@ export interface Startup {
   readonly socket: Socket;
   readonly reader: HandshakeReader;
   readonly encrypted: boolean;
+  readonly certificate: ClientCertificate | undefined;
   /** Our parameters; `applicationName` and `settings` are for the engine. */
   readonly parameters: SessionParameters;
   readonly applicationName: string | undefined;
@@ -43,13 +45,30 @@ const newestMinor = 2;
  */
 export async function readFirstWords(
   connection: Socket,
-  secureContext: SecureContext | undefined,
+  tls: ListenerTls | undefined,
   onUpgrade: (secure: Socket) => void,
 ): Promise<FirstWords> {
   let socket = connection;
   let reader = new HandshakeReader(socket);
   let encrypted = false;
+  let certificate: ClientCertificate | undefined;
   let refusedGss = false;
+  const encrypt = async (context: ListenerTls): Promise<TLSSocket> => {
+    const secure = await upgrade(socket, context, onUpgrade);
+    socket = secure;
+    reader = new HandshakeReader(socket);
+    encrypted = true;
+    certificate = certificateOf(secure);
+    return secure;
+  };
+  if ((await reader.firstByte()) === tlsHandshake) {
+    // Whatever we said, it would not be taken for TLS.
+    if (tls === undefined) throw new ClientGone();
+    reader.unread();
+    const { alpnProtocol } = await encrypt(tls);
+    // Else a client of another protocol could be led here (ALPACA).
+    if (alpnProtocol !== applicationProtocol) throw withoutAlpn();
+  }
   for (;;) {
     const packet = await reader.startupPacket();
     switch (packet.kind) {
@@ -62,22 +81,24 @@ export async function readFirstWords(
         break;
       case 'sslRequest':
         if (encrypted) throw outOfOrder();
-        if (secureContext === undefined) {
+        if (tls === undefined) {
           socket.write('N');
           break;
         }
         // Bytes sent before the handshake could have been put there by somebody in between (CVE-2021-23214).
         if (reader.rest.length > 0) throw outOfOrder();
         socket.write('S');
-        socket = await upgrade(socket, secureContext, onUpgrade);
-        reader = new HandshakeReader(socket);
-        encrypted = true;
+        await encrypt(tls);
         break;
       case 'startup':
-        return { ...readStartup(packet, socket), reader, encrypted };
+        return { ...readStartup(packet, socket), reader, encrypted, certificate };
     }
   }
 }
+
+/** The first byte of a TLS handshake; a startup packet begins with the length of at most 10,000 bytes. */
+const tlsHandshake = 0x16;
+const applicationProtocol = 'postgresql';
 
 /** Asks for the password and reads it. */
 export async function readPassword({ socket, reader }: Startup): Promise<string> {
@@ -91,14 +112,16 @@ export async function readPassword({ socket, reader }: Startup): Promise<string>
 
 function upgrade(
   socket: Socket,
-  secureContext: SecureContext,
+  { context, clientCertificates }: ListenerTls,
   onUpgrade: (secure: Socket) => void,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secure = new TLSSocket(socket, {
       isServer: true,
-      secureContext,
-      ALPNProtocols: ['postgresql'],
+      secureContext: context,
+      ALPNProtocols: [applicationProtocol],
+      requestCert: clientCertificates !== undefined,
+      rejectUnauthorized: false,
     });
     onUpgrade(secure);
     secure.once('secure', () => resolve(secure));
@@ -111,7 +134,7 @@ function upgrade(
 function readStartup(
   { minor, parameters: given }: StartupMessage,
   socket: Socket,
-): Omit<Startup, 'reader' | 'encrypted'> {
+): Omit<Startup, 'reader' | 'encrypted' | 'certificate'> {
   const unknownOptions = [...given.keys()].filter((name) => name.startsWith('_pq_.'));
   if (minor > newestMinor || unknownOptions.length > 0) {
     socket.write(negotiateProtocolVersion(Math.min(minor, newestMinor), unknownOptions));
@@ -160,6 +183,12 @@ function isReplication(value: string | undefined): boolean {
   return (
     value !== undefined && !['false', 'off', 'no', '0', 'f', 'n'].includes(value.toLowerCase())
   );
+}
+
+function withoutAlpn(): HatiError {
+  return new HatiError('protocol_violation', {
+    params: { reason: `TLS without SSLRequest needs the ALPN protocol "${applicationProtocol}"` },
+  });
 }
 
 function outOfOrder(): HatiError {

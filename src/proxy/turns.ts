@@ -17,6 +17,8 @@ export interface Outlets {
   /** As of the last ReadyForQuery. */
   status(): TransactionStatus;
   isOver(): boolean;
+  /** The client has cancelled what is being taken, before any of it was sent to the engine. */
+  isCancelled(): boolean;
   /** The client said Terminate. */
   goodbye(): void;
 }
@@ -59,14 +61,24 @@ export class Turns {
     fail: (response: Buffer) => void,
   ): Promise<void> | undefined {
     const { hold, outlets, log } = this.parts;
+    const goOn = (link: EngineLink): Promise<void> | undefined => {
+      if (!outlets.isCancelled()) return act(link);
+      fail(log.response(new HatiError('query_canceled')));
+      return undefined;
+    };
     const ready = hold.ready();
-    if (ready === undefined) return act(hold.link!);
+    if (ready === undefined) return goOn(hold.link!);
     return ready.then(
-      () => (hold.link === undefined || outlets.isOver() ? undefined : act(hold.link)),
+      () => (hold.link === undefined || outlets.isOver() ? undefined : goOn(hold.link)),
       (error: unknown) => {
         if (!outlets.isOver()) fail(log.response(error));
       },
     );
+  }
+
+  private get isAtRest(): boolean {
+    const { owed, outlets } = this.parts;
+    return owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
   }
 
   forward(raw: Buffer, expected: Exclude<Expected, Refusal>): void {
@@ -97,14 +109,16 @@ export class Turns {
    * own; where it failed in a transaction, PostgreSQL 18.4 still has that, with memory that is gone, and whoever executes it
    * brings all of PostgreSQL down.
    */
-  forwardUnnamed(raw: Buffer, of: 'describe' | 'execute'): Promise<void> | undefined {
+  forwardUnnamed(raw: Buffer, expected: Exclude<Expected, Refusal>): Promise<void> | undefined {
     const portal = this.unnamedPortal;
     // An error may have kept the Bind of an earlier batch from happening.
     if (portal !== undefined && !portal.isBound && !portal.isInBatch)
-      return this.caughtUp().then((goesOn) => (goesOn ? this.forwardUnnamed(raw, of) : undefined));
+      return this.caughtUp().then((goesOn) =>
+        goesOn ? this.forwardUnnamed(raw, expected) : undefined,
+      );
     if (portal === undefined && !this.isSkipping)
       return this.refuse(new HatiError('portal_unknown', { params: { name: '' } }));
-    this.forward(raw, of);
+    this.forward(raw, expected);
     return undefined;
   }
 
@@ -115,8 +129,7 @@ export class Turns {
 
   failQuery(response: Buffer): void {
     const { owed, outlets, hold } = this.parts;
-    const isAtRest = owed.isEmpty && !owed.isUnsynced && outlets.status() === 'idle';
-    if (isAtRest || hold.link === undefined) {
+    if (this.isAtRest || hold.link === undefined) {
       outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
       this.parts.meter.ready('idle', true);
       return;

@@ -149,6 +149,11 @@ export function decodeExecute(body: Buffer): DecodedExecute {
   return { portal, maxRows };
 }
 
+/** The OID of the function. Its arguments are the engine's to read. */
+export function decodeFunctionCall(body: Buffer): number {
+  return new BodyReader(body, 'FunctionCall').int32();
+}
+
 /** The password of a PasswordMessage. */
 export function decodePassword(body: Buffer): string {
   const reader = new BodyReader(body, 'Password');

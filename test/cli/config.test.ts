@@ -97,6 +97,22 @@ describe('values', () => {
     expect(config.tls).toEqual({ certPath: certificate, keyPath: certificate });
   });
 
+  test.each([
+    [undefined, 'required'],
+    ['off', undefined],
+    ['optional', 'optional'],
+    ['required', 'required'],
+  ])('with authorities and client_certificates = %s, clients are asked: %s', (given, mode) => {
+    const env = {
+      HATIDATA_TLS_CERT_PATH: certificate,
+      HATIDATA_TLS_KEY_PATH: certificate,
+      HATIDATA_TLS_CLIENT_CA_PATH: certificate,
+      HATIDATA_TLS_CLIENT_CERTIFICATES: given ?? '',
+    };
+    const asked = mode && { caPath: certificate, mode };
+    expect(resolved({ env }).config.tls?.clientCertificates).toEqual(asked);
+  });
+
   test.each<[string, Given, number]>([
     ['default', {}, 5439],
     ['file before default', { toml: 'proxy.listen = "localhost:1"' }, 1],
@@ -259,6 +275,30 @@ describe('faults', () => {
         },
       },
       /^HATIDATA_TLS_CERT_PATH: "\/no\/such" is not a file/,
+    ],
+    [
+      'certificates of clients without their authorities',
+      {
+        toml: '[tls]\nclient_certificates = "optional"',
+        env: { HATIDATA_TLS_CERT_PATH: certificate, HATIDATA_TLS_KEY_PATH: certificate },
+      },
+      /tls\.client_certificates: "optional" needs tls\.client_ca_path/,
+    ],
+    [
+      'certificates of clients without TLS',
+      { env: { HATIDATA_TLS_CLIENT_CA_PATH: certificate } },
+      /^HATIDATA_TLS_CLIENT_CA_PATH: clients show certificates over TLS only/,
+    ],
+    [
+      'authorities not there',
+      {
+        env: {
+          HATIDATA_TLS_CERT_PATH: certificate,
+          HATIDATA_TLS_KEY_PATH: certificate,
+          HATIDATA_TLS_CLIENT_CA_PATH: '/no/such',
+        },
+      },
+      /^HATIDATA_TLS_CLIENT_CA_PATH: "\/no\/such" is not a file/,
     ],
     [
       'dev mode for all',

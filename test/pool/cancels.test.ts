@@ -2,8 +2,17 @@
 import { expect, test } from 'vitest';
 import { cancelRequest } from '../../src/wire/frontend-messages.ts';
 import { startTestProxy } from '../fixtures/proxy.ts';
-import { RawClient } from '../fixtures/raw-client.ts';
-import { clientCount, codeOf, Engine, smallPool, until, value } from './small-pool.ts';
+import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
+import {
+  clientCount,
+  codeOf,
+  Engine,
+  sleep,
+  smallPool,
+  startRelayed,
+  until,
+  value,
+} from './small-pool.ts';
 
 const requests = 5_000;
 const atOnce = 16;
@@ -70,3 +79,33 @@ test.each([clientCount - 2, 1])(
     await proxy.stop();
   },
 );
+
+test.each([
+  ['simple', [f.query('SELECT pg_sleep(60)')]],
+  ['extended', [f.parse('', 'SELECT pg_sleep(60)'), f.bind('', ''), f.execute(''), f.sync()]],
+])('%s: a cancel request finds a statement that waits for its connection', async (_, messages) => {
+  const first = await startTestProxy({ pool: smallPool });
+  const relayed = await startRelayed(first);
+  const { proxy, relay } = relayed;
+  const [holder, other] = [await proxy.client(), await proxy.client()];
+  const client = await RawClient.login(proxy.port);
+  const { processId, secret } = client.cancelKey;
+  await holder.query('BEGIN');
+  relay.set({ delayMs: 300 });
+  client.send(...messages);
+  await sleep(100);
+  const canceller = new RawClient(proxy.port);
+  canceller.send(cancelRequest(processId, secret));
+  await canceller.rest();
+  expect(show(await client.untilReady())).toEqual([
+    ...['E 57014 canceling statement due to user request', 'Z I'],
+  ]);
+  relay.set({});
+  // What had been opened for it is there for another.
+  expect(await value(other, 'SELECT 1')).toBe(1);
+  client.send(f.query('SELECT 2'));
+  expect(show(await client.untilReady())).toEqual(['T', 'D 2', 'C SELECT 1', 'Z I']);
+  await holder.query('COMMIT');
+  await relayed[Symbol.asyncDispose]();
+  await first.stop();
+});

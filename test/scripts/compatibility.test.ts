@@ -8,6 +8,7 @@ import { suites } from '../../scripts/compatibility/suites.ts';
 
 const expected: readonly ExpectedDriver[] = [{ name: 'd', features: ['commit'] }];
 const refusal: Refusal = {
+  cell: 'refused',
   feature: 'commit',
   sqlstate: '0A000',
   sentence: 'we do not commit',
@@ -58,6 +59,18 @@ describe('a cell', () => {
     ['an extra', [...both({}, {}), report({ feature: 'rollback' })], 'nobody asked'],
   ])('%s is a failure', (_, reports, failure) => {
     expect(judge(reports, expected, []).failures.join('\n')).toContain(failure);
+  });
+
+  test('shared: with the sentence, or the same as directly, and nothing else', () => {
+    const shared: Refusal = { ...refusal, cell: 'shared' };
+    const told = { result: 'fail', detail: 'Error: we do not commit' } as const;
+    for (const proxy of [told, {}]) {
+      const judged = judge(both({}, proxy), expected, [shared]);
+      expect(judged.failures).toEqual([]);
+      expect(judged.drivers[0]!.cells.get('commit')).toBe('shared');
+    }
+    for (const proxy of [{ result: 'fail', detail: 'another' }, { detail: '[2]' }] as const)
+      expect(judge(both({}, proxy), expected, [shared]).failures).toHaveLength(1);
   });
 
   test('refused by decision: with the sentence of the decision, and only so', () => {

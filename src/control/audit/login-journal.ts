@@ -94,7 +94,7 @@ function isDataException(error: unknown): boolean {
 }
 
 function iamRecord(login: LoginRecord): IamRecord {
-  const { principal, source, claimedAgent, applicationName } = login;
+  const { principal, source, claimedAgent, applicationName, certificate } = login;
   return {
     action: login.outcome === 'accepted' ? 'login.accepted' : 'login.refused',
     actor: principal?.agent ?? 'unknown',
@@ -105,6 +105,7 @@ function iamRecord(login: LoginRecord): IamRecord {
     detail: {
       claimedAgent: redacted(claimedAgent),
       applicationName: redacted(applicationName),
+      ...(certificate !== undefined && { certificate: redacted(certificate) }),
     },
   };
 }

@@ -14,6 +14,8 @@ export class LinkStatements {
   private readonly known = new Map<EngineStatement, 'sent' | 'confirmed'>();
   private readonly unsure = new Set<EngineStatement>();
   private bytes = 0;
+  /** What they give here, as far as was asked since they were prepared. */
+  readonly shapes = new WeakMap<EngineStatement, string>();
   /** What the unnamed statement is; undefined when that is not known. */
   unnamed: object | undefined;
 
@@ -42,6 +44,7 @@ export class LinkStatements {
   /** A Parse of it is on its way. @returns those that have to be closed for it. */
   sent(statement: EngineStatement): readonly EngineStatement[] {
     this.unsure.delete(statement);
+    this.shapes.delete(statement);
     if (!this.known.has(statement)) this.bytes += statement.bytes;
     this.touch(statement, 'sent');
     const evicted: EngineStatement[] = [];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from asyncpg_bench import VERSION as ASYNCPG_VERSION
@@ -26,6 +27,8 @@ from sqlalchemy_values import SQLALCHEMY_VALUES
 
 
 async def main() -> None:
+    # Each client may wait for the others, as those of a synchronous driver do in threads.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=32))
     psycopg_ways = {
         'psycopg 3 (sync)': {'sync': True},
         'psycopg 3 (async)': {},

@@ -8,6 +8,9 @@ from functools import partial
 from matrix import Address, Unsupported
 from tool import BIN, WORK, Feature, run, sql
 
+# A thread each: when pgbench prepares, all clients of its thread wait for the answer, with their transactions open.
+EIGHT_CLIENTS = ('-c', '8', '-j', '8')
+
 
 def bench(address: Address, mode: str, *arguments: str) -> list[str]:
     """Lines that say what was done."""
@@ -37,7 +40,7 @@ def initialise(_mode: str, address: Address) -> object:
 def tpcb_like(mode: str, address: Address) -> object:
     sql(address, 'TRUNCATE pgbench_history')
     before = balances(address)
-    lines = bench(address, mode, '-c', '8', '-j', '2', '-t', '25')
+    lines = bench(address, mode, *EIGHT_CLIENTS, '-t', '25')
     moved = [after - earlier for after, earlier in zip(balances(address), before, strict=True)]
     return [lines, moved.count(moved[0]) == 4]
 
@@ -49,7 +52,7 @@ def balances(address: Address) -> list[int]:
 
 
 def select_only(mode: str, address: Address) -> object:
-    return bench(address, mode, '-S', '-C', '-c', '8', '-j', '2', '-t', '5')
+    return bench(address, mode, '-S', '-C', *EIGHT_CLIENTS, '-t', '5')
 
 
 def custom_script(mode: str, address: Address) -> object:
@@ -112,7 +115,7 @@ COMMIT;
 def scripted(address: Address, mode: str, script: str, *arguments: str) -> list[str]:
     path = WORK / f'pgbench-{mode}.sql'
     path.write_text(script)
-    return bench(address, mode, '-f', str(path), '-c', '8', '-j', '2', '-t', '10', *arguments)
+    return bench(address, mode, '-f', str(path), *EIGHT_CLIENTS, '-t', '10', *arguments)
 
 
 def pgbench(mode: str) -> dict[str, Feature]:

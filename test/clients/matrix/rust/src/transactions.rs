@@ -49,7 +49,7 @@ async fn concurrent_clients(bench: &Bench) -> Seen {
         .table("concurrent_clients", "client integer, note text")
         .await?;
     let mut clients = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..24 {
         clients.push(bench.client().await?);
     }
     let work = clients
@@ -67,9 +67,7 @@ async fn alone(client: &Client, name: &str, index: i32) -> Result<(), Failure> {
     client
         .batch_execute(&format!("SET matrix.client = {index}"))
         .await?;
-    client
-        .batch_execute(&format!("PREPARE own AS SELECT {index}"))
-        .await?;
+    let own = client.prepare(&format!("SELECT {index} + $1::int")).await?;
     for round in 0..5 {
         client.batch_execute("BEGIN").await?;
         let note = format!("{index}/{round}");
@@ -82,11 +80,10 @@ async fn alone(client: &Client, name: &str, index: i32) -> Result<(), Failure> {
         client
             .batch_execute(if round == 4 { "ROLLBACK" } else { "COMMIT" })
             .await?;
-        for own in ["SELECT current_setting('matrix.client')", "EXECUTE own"] {
-            let seen = rows(client, own).await?;
-            if seen != json!([[index.to_string()]]) {
-                return Err(Failure::Other(format!("{own}: {seen} is not its own")));
-            }
+        let shown = rows(client, "SELECT current_setting('matrix.client')").await?;
+        let sum: i32 = client.query_one(&own, &[&round]).await?.get(0);
+        if shown != json!([[index.to_string()]]) || sum != index + round {
+            return Err(Failure::Other(format!("{shown}, {sum}: not its own")));
         }
     }
     Ok(())
