@@ -94,7 +94,22 @@ export class EngineHold {
     const { current, change } = this;
     if (change !== undefined || current === undefined || this.parts.state.unread.length === 0)
       return;
-    await this.changing(this.readSettings(current));
+    await this.changing(this.onceWhole(current).then(() => this.readSettings(current)));
+  }
+
+  /** The rest of a message that nobody asked for would come among the answers. */
+  private async onceWhole({ upstream: { socket } }: EngineLink): Promise<void> {
+    while (!this.parts.isWhole() && !socket.destroyed) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          socket.off('data', done);
+          socket.off('close', done);
+          resolve();
+        };
+        socket.on('data', done);
+        socket.on('close', done);
+      });
+    }
   }
 
   private changing(work: Promise<void>): Promise<void> {

@@ -164,7 +164,7 @@ describe('an admin key', () => {
     ]);
   });
 
-  test('in a batch it is skipped behind an error, and answered in its turn otherwise', async () => {
+  test('in a batch it is skipped behind an error, and refused otherwise: PostgreSQL 18 would lose it', async () => {
     const client = await login();
     const batch = (text: string): Buffer[] => [
       ...[f.parse('', text), f.bind('', ''), f.execute(''), f.functionCall(create, 4_712)],
@@ -174,7 +174,9 @@ describe('an admin key', () => {
       ...['1', 'E 22012 division by zero', 'Z I'],
     ]);
     expect(await exchange(client, [...batch('SELECT 1'), f.sync()], 2)).toEqual([
-      ...['1', '2', 'D 1', 'C SELECT 1', number(4_712), 'Z T', 'Z I'],
+      ...['1', '2', 'D 1', 'C SELECT 1'],
+      expect.stringMatching(/^E 08P01 .*FunctionCall between/),
+      ...['Z I', 'Z I'],
     ]);
     expect(await exchange(client, [f.query('SELECT 2')], 1)).toEqual([
       ...['T', 'D 2', 'C SELECT 1', 'Z I'],
