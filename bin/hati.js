@@ -45,7 +45,7 @@ function canRun(version) {
 /** Stands in for the other Node: same streams, same signals, same end. */
 function runWith(node) {
   const child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit' });
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   signals.forEach(function (signal) {
     process.on(signal, function () {
       child.kill(signal);

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { extname, join } from 'node:path';
 import { runCommand } from './cli/program.ts';
 
 // A reader that has seen enough (`hati query … | head`) is no failure.
@@ -13,5 +14,6 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   home: homedir(),
   stdout: process.stdout,
   stderr: process.stderr,
+  workerEntry: join(import.meta.dirname, `worker${extname(import.meta.filename)}`),
   self: { execPath: process.execPath, args: [...process.execArgv, import.meta.filename] },
 });

@@ -203,8 +203,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_parser_in_process',
-        help: '1 while small texts are read by the main thread; 0 for good once its parser broke',
+        help: '1 while small texts are read by the main thread; 0 for good once its parser broke, in any worker',
         labels: [],
+        aggregator: 'min',
       },
       () => asNumber(sources.parsers?.().isInProcess),
     ),
@@ -228,8 +229,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_catalogue_age_seconds',
-        help: 'Time since what is known of the database was last known to be true',
+        help: 'Time since what is known of the database was last known to be true; of the worker that is furthest behind',
         labels: [],
+        aggregator: 'max',
       },
       () => {
         const at = sources.catalogue?.().at;
@@ -239,8 +241,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_control_store_reachable',
-        help: '1 while changes of keys are heard from the control store',
+        help: '1 while all workers hear changes of keys from the control store',
         labels: [],
+        aggregator: 'min',
       },
       () => asNumber(sources.isStoreReachable?.()),
     ),
@@ -257,6 +260,7 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         name: 'hatidata_build_info',
         help: 'Always 1; the labels are the versions of HatiData and Node',
         labels: ['version', 'node'],
+        aggregator: 'first',
       },
       () => [[{ version, node: process.versions.node }, 1]],
     ),

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
@@ -77,6 +77,8 @@ export class Listener {
   private readonly unknown: Arrivals;
   /** Places taken by clients that are known: sessions, and those about to be one. */
   private taken = 0;
+  /** Of whoever waits until nobody is left. */
+  private onEmpty: (() => void) | undefined;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
@@ -91,8 +93,8 @@ export class Listener {
     return this.arriving.size;
   }
 
-  /** @param port 0 for any free port. Rejects with the system's error (EADDRINUSE …). */
-  async listen(host: string, port: number): Promise<AddressInfo> {
+  /** @param socket bound to its address. Rejects with the system's error (EADDRINUSE …). */
+  async listen(socket: object): Promise<void> {
     const server = createServer({
       noDelay: true,
       keepAlive: true,
@@ -101,13 +103,30 @@ export class Listener {
     server.on('connection', (socket) => void this.welcome(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port }, () => {
+      server.listen(socket, () => {
         server.off('error', reject);
         resolve();
       });
     });
     this.servers.push(server);
-    return server.address() as AddressInfo;
+  }
+
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  /** Stops accepting and resolves when the last client has gone by itself; whoever is arriving is let in. */
+  async retire(): Promise<void> {
+    for (const server of this.servers) if (server.listening) server.close();
+    if (!this.isEmpty) await new Promise<void>((resolve) => (this.onEmpty = resolve));
+  }
+
+  private get isEmpty(): boolean {
+    return this.arriving.size === 0 && this.taken === 0;
+  }
+
+  private gone(): void {
+    if (this.isEmpty) this.onEmpty?.();
   }
 
   /**
@@ -161,6 +180,7 @@ export class Listener {
       clearTimeout(deadline);
       this.arriving.delete(socket);
       this.unknown.remove(socket);
+      this.gone();
     }
   }
 
@@ -252,6 +272,7 @@ export class Listener {
         meter.close();
         this.sessions.remove(cancelKey);
         this.taken -= 1;
+        this.gone();
         log.debug('session ended');
       },
     });

@@ -17,6 +17,7 @@ export const limits = {
   messageBytes: 64 * megabyte,
   startupSeconds: 10,
   drainSeconds: 20,
+  restartSeconds: 3_600,
 };
 
 export function median(values: readonly number[]): number {

@@ -44,6 +44,7 @@ describe('values', () => {
     expect(resolved({}).config).toEqual({
       directory: join(directory, '.hati'),
       listen: { host: 'localhost', port: 5439 },
+      workers: 1,
       devMode: false,
       pgpass: true,
       tls: undefined,
@@ -64,6 +65,7 @@ describe('values', () => {
         messageBytes: 256 * 1024 * 1024,
         startupSeconds: 30,
         drainSeconds: 20,
+        restartSeconds: 3_600,
       },
       metrics: { host: 'localhost', port: 9090 },
       tracing: undefined,

@@ -1,0 +1,200 @@
+/** One process's part of the proxy: everything between a socket that others share and the engine. */
+import { createSecureContext } from 'node:tls';
+import type { Config } from '../config.ts';
+import type { Certificate } from '../config/certificate.ts';
+import { LoginJournal } from '../control/audit/login-journal.ts';
+import { StoreKeyDirectory } from '../control/keys/directory.ts';
+import { KeyHasher } from '../control/keys/hasher.ts';
+import { KeyService } from '../control/keys/service.ts';
+import { KeyWatcher } from '../control/keys/watcher.ts';
+import { SystemConnection } from '../control/system/connection.ts';
+import { StoreSystemRelations } from '../control/system/relations.ts';
+import { connectControlDatabase } from '../database/connect.ts';
+import { CatalogueWatcher } from '../engine/catalogue/watcher.ts';
+import { EngineProbe } from '../engine/probe.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { LoginSink } from '../ports.ts';
+import { Listener } from '../proxy/listener.ts';
+import { pipeline, type Step } from '../proxy/pipeline.ts';
+import type { Logger } from '../shared/log.ts';
+import { StatementReader } from '../sql/reader.ts';
+import { startPools, startTerminators } from './engine-parts.ts';
+import { engineLogins, type Logins } from './logins.ts';
+import type { Observation } from './monitoring.ts';
+import { shareOf, type Place } from './share.ts';
+import { Started } from './started.ts';
+
+/** What a worker is told. Plain values: in most cases they come from another process. */
+export interface WorkerOrder {
+  /** Of the whole proxy. */
+  readonly config: Config;
+  readonly logins: Logins;
+  readonly certificate?: Certificate;
+  readonly place: Place;
+}
+
+export interface WorkerOptions {
+  readonly log: Logger;
+  readonly observation: Observation;
+  /** The assembly of a test that takes the first lock out; the product has one pipeline. */
+  readonly steps?: readonly Step[];
+}
+
+export interface Worker {
+  /** From here on clients are let in. Rejects with the system's error (EADDRINUSE …). */
+  listen(sockets: readonly object[]): Promise<void>;
+  readonly sessionCount: number;
+  /** Accepts nobody any more; resolves when the last client has gone by itself. */
+  retire(): Promise<void>;
+  /**
+   * Resolves when nothing of it is left. May be called again with less patience.
+   * @param patienceMs how long clients may go on with their transactions
+   */
+  stop(patienceMs: number): Promise<void>;
+}
+
+const parserThreads = 2;
+const parseDeadlineMs = 5_000;
+const cacheBytes = 32 * 1024 * 1024;
+
+export async function startWorker(order: WorkerOrder, options: WorkerOptions): Promise<Worker> {
+  const { logins, certificate, place } = order;
+  const config = shareOf(order.config, place);
+  const { log, observation } = options;
+  const { metrics, readiness } = observation;
+  const { sources } = metrics;
+  const started = new Started();
+  /** Of whoever stops us, with clients in the middle of a transaction. */
+  let patience = 0;
+  try {
+    const control = connectControlDatabase(logins.control, log);
+    started.add(() => control.close());
+
+    const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds), place.count);
+    await hasher.start();
+    const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
+    const watcher = new KeyWatcher({ config: logins.control, directory, log });
+    await watcher.start();
+    started.add(() => watcher.stop());
+    sources.keyCache = () => directory.counts;
+    sources.waitingVerifications = () => hasher.waitingCount;
+    sources.isStoreReachable = () => watcher.isHearing;
+    readiness.add('control store', () =>
+      watcher.isHearing ? undefined : 'it is not heard; keys that are remembered still work',
+    );
+    const loginJournal = new LoginJournal({ db: control.db, log });
+    started.add(async () => {
+      await directory.flushUses();
+      await loginJournal.flush();
+    });
+    const system = new SystemConnection(logins.system, logins.systemRole);
+    started.add(() => system.close());
+
+    const reader = new StatementReader({
+      cacheBytes,
+      statementBytes: config.limits.statementBytes,
+      workers: parserThreads,
+      deadlineMs: parseDeadlineMs,
+    });
+    await reader.start();
+    started.add(() => reader.close());
+    sources.statementCache = () => reader.cacheCounts;
+    sources.parsers = () => reader.parserCounts;
+    readiness.add('parser', () => (reader.isLoaded ? undefined : 'it is not loaded'));
+
+    const engine = engineLogins(logins);
+    const catalogue = new CatalogueWatcher({
+      config: engine.reader,
+      read: (text) => reader.read(Buffer.from(text)),
+      log,
+    });
+    started.add(() => catalogue.stop());
+    await catalogue.start();
+    sources.catalogue = () => catalogue.counts;
+
+    const probe = new EngineProbe([...new Set(Object.values(engine))]);
+    started.add(() => probe.close());
+    readiness.add('engine', async () =>
+      (await probe.answers()) ? undefined : 'it does not answer; the log has more',
+    );
+
+    const terminators = startTerminators(logins, log);
+    started.add(async () => {
+      for (const each of new Set(Object.values(terminators))) await each.close();
+    });
+    const pools = startPools(config, engine, log);
+    started.add(async () => {
+      await Promise.all(Object.values(pools).map((pool) => pool.stop()));
+    });
+    let definitionEpoch = 0;
+    const listener = new Listener({
+      pools,
+      pooling: config.pool.mode,
+      terminate: (role, processId) => terminators[role].terminate(processId),
+      authentication: {
+        keys: directory,
+        logins: countedLogins(metrics, loginJournal),
+        devMode: config.devMode,
+      },
+      pipeline: {
+        keys: directory,
+        reader,
+        catalogue: () => catalogue.current(),
+        freshenCatalogue: () => catalogue.freshen(),
+        onDefinition: () => {
+          definitionEpoch += 1;
+          catalogue.expectChange();
+        },
+        definitionEpoch: () => definitionEpoch,
+        steps: options.steps ?? pipeline,
+        meter: metrics.judgements,
+      },
+      keyFunctions: new KeyService({
+        db: control.db,
+        hasher,
+        onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
+      }),
+      systemRelations: new StoreSystemRelations(system, () => directory.flushUses()),
+      secureContext: certificate && createSecureContext({ ...certificate, minVersion: 'TLSv1.2' }),
+      allowCleartext: config.allowCleartext,
+      limits: config.limits,
+      meter: {
+        opened: (about) => metrics.sessions.open(about),
+        refused: (code) => metrics.connectionsRefused.add(code),
+      },
+      log,
+    });
+    sources.arriving = () => listener.arrivingCount;
+    started.add(() => listener.close(patience));
+    return {
+      listen: async (sockets) => {
+        for (const socket of sockets) await listener.listen(socket);
+        readiness.phase = 'serving';
+      },
+      get sessionCount() {
+        return listener.sessionCount;
+      },
+      retire: () => listener.retire(),
+      stop: (patienceMs) => {
+        patience = patienceMs;
+        readiness.phase = 'stopping';
+        if (started.isStopping) void listener.close(patienceMs);
+        return started.stop();
+      },
+    };
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+}
+
+/** A login is counted where it is recorded. */
+function countedLogins(metrics: Metrics, journal: LoginSink): LoginSink {
+  return {
+    record: (login) => {
+      const { outcome, principal } = login;
+      metrics.logins.add(principal?.kind === 'localAdministrator' ? 'local' : outcome);
+      journal.record(login);
+    },
+  };
+}

@@ -1,0 +1,8 @@
+/** What a worker process runs. It is told everything by the supervisor that forked it (src/supervisor/). */
+import { prettyDestination } from './cli/log-format.ts';
+import { createLogger } from './shared/log.ts';
+import { obeySupervisor } from './supervisor/worker-side.ts';
+
+obeySupervisor(process, ({ level, pretty }) =>
+  createLogger({ level, ...(pretty ? { destination: prettyDestination(process.stdout) } : {}) }),
+);
