@@ -32,7 +32,11 @@ export async function openControlChannel(
   // One that a killed proxy left behind; whoever opens this has the claim on the directory.
   rmSync(path, { force: true });
   // A command closes its own side as soon as it has asked.
-  const server = createServer({ allowHalfOpen: true }, (socket) => void answer(socket, renew));
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    // Whoever is connected does not keep the supervisor from ending.
+    socket.unref();
+    void answer(socket, renew);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     const mask = process.umask(0o177);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Config, ResolvedConfig } from '../config.ts';
 import { createLogger } from '../shared/log.ts';
 import type { Logger } from '../shared/log.ts';
+import type { Supervisor } from '../supervisor/supervisor.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { openControlChannel } from './control-channel.ts';
@@ -106,6 +107,11 @@ async function serveUntil(
   { context, project, resolved, readConfig, log }: Serving,
 ): Promise<void> {
   const progress = new Progress(context.stderr);
+  const supervisor = Promise.withResolvers<Supervisor>();
+  // What becomes of it stands in the log.
+  const renew = (): void =>
+    void supervisor.promise.then((each) => each.renew()).catch(() => undefined);
+  for (const signal of renewSignals(context)) process.on(signal, renew);
   // Loaded here and not above: the engine behind it would slow every other command down.
   const { Supervisor } = await import('../supervisor/supervisor.ts');
   let onRenewed: (config: Config) => void = () => undefined;
@@ -118,9 +124,7 @@ async function serveUntil(
       context.stderr.isTTY === true ? progress.step(message) : log.info(message),
     onRenewed: (config) => onRenewed(config),
   });
-  const renew = (): void => void proxy.renew().catch(() => undefined);
-  // Before it serves they are answered as well: by a line in the log.
-  for (const signal of renewSignals(context)) process.on(signal, renew);
+  supervisor.resolve(proxy);
   await proxy.start(resolved);
   progress.done();
   let { config } = resolved;

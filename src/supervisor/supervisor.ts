@@ -5,6 +5,7 @@
  * States: starting → serving ⇄ renewing → stopping → stopped. Clients are accepted from the first generation's `serve` on,
  * always by one generation at least: the next one accepts before the old one ceases to.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, type Config, type ResolvedConfig } from '../config.ts';
 import { layFoundation, type Foundation } from '../serve/foundation.ts';
 import { startMonitoring, type Monitoring } from '../serve/monitoring.ts';
@@ -40,6 +41,8 @@ export class RenewalRefused extends Error {
 
 /** Older generations that may still have sessions. */
 const mostLingering = 2;
+/** New workers that are not ready by then are given up; those before them serve on. */
+const renewalMs = 120_000;
 
 export class Supervisor {
   readonly stopped: Promise<void>;
@@ -149,7 +152,7 @@ export class Supervisor {
       if (this.isStopping || old === undefined)
         throw new RenewalRefused('The proxy is not serving; nothing has changed.');
       const resolved = this.readConfig();
-      const generation = await this.begin(this.fork(resolved), resolved);
+      const generation = await this.beginInTime(resolved);
       this.current = generation;
       this.config = resolved.config;
       log.level = resolved.config.log.level;
@@ -168,7 +171,30 @@ export class Supervisor {
     } catch (error) {
       this.numbers.refused += 1;
       log.error({ err: error }, 'the workers were not renewed; nothing has changed');
+      if (error instanceof RenewalRefused) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new RenewalRefused(`New workers can't serve: ${reason}\nNothing has changed.`, {
+        cause: error,
+      });
+    }
+  }
+
+  private async beginInTime(resolved: ResolvedConfig): Promise<Generation> {
+    const generation = this.fork(resolved);
+    const limit = new AbortController();
+    const late = delay(renewalMs, undefined, { signal: limit.signal }).then(
+      () => {
+        throw new Error(`they were not ready within ${renewalMs / 1_000} seconds`);
+      },
+      () => generation,
+    );
+    try {
+      return await Promise.race([this.begin(generation, resolved), late]);
+    } catch (error) {
+      await generation.stop(0);
       throw error;
+    } finally {
+      limit.abort();
     }
   }
 

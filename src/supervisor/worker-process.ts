@@ -76,6 +76,7 @@ export class WorkerProcess {
 
   /** May be called again with less patience. Resolves when the process has ended, by force if need be. */
   async stop(patienceMs: number): Promise<void> {
+    if (this.hasEnded) return;
     clearTimeout(this.kill);
     this.kill = setTimeout(() => this.child.kill('SIGKILL'), patienceMs + killAfterMs);
     this.call('stop', patienceMs).catch(() => undefined);

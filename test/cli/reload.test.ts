@@ -130,6 +130,10 @@ describe('refused whole', () => {
 
   test('a proxy with a broken file can be stopped, and starts again with a good one', async () => {
     configure('nonsense = [');
+    const status = await hati.run(['status']);
+    expect(status.code).toBe(0);
+    expect(status.stdout).toMatch(/^Ready +yes$/m);
+    expect(status.stdout).toMatch(/^Fault +.*config\.toml.*: the file is not valid TOML/m);
     const { code, stdout } = await hati.run(['stop']);
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('stopped') });
     const broken = await hati.run(['start']);

@@ -86,9 +86,9 @@ try {
   const made = await pgbench(['-i', '-s', '4', '-q']);
   if (made.code !== 0) fail(`pgbench -i: ${made.stderr}`);
   for (const mode of ['simple', 'extended', 'prepared']) {
-    for (const kind of [[], ['-C']]) console.log(await proof(mode, kind));
+    for (const kind of [[], ['-C']]) process.stdout.write(`${await proof(mode, kind)}\n`);
   }
 } finally {
   await hati.remove();
 }
-console.log('restart: 6 passed, 0 failed');
+process.stdout.write('restart: 6 passed, 0 failed\n');
