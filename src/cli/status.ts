@@ -78,7 +78,8 @@ function configOrFaults(project: Project, context: CommandContext): Config | rea
   try {
     return loadConfig(project, context).config;
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
+    const isRunning = readRunRecord(project.runPath) !== undefined;
+    if (error instanceof ConfigError && isRunning) return error.faults;
     throw error;
   }
 }
