@@ -13,13 +13,13 @@ import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
 import {
   authenticationOk,
   backendKeyData,
-  errorResponse,
   parameterStatus,
   readyForQuery,
 } from '../wire/backend-messages.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate, type AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
+import { farewell, hurriedFarewellMs } from './farewell.ts';
 import { ClientGone } from './handshake-reader.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
@@ -301,18 +301,4 @@ export class Listener {
     log.error({ err: error, reference }, 'a connection could not be set up');
     return new HatiError('internal', { params: { reference } });
   }
-}
-
-/** How long a client may take to read why it is sent away. */
-const farewellMs = 5_000;
-/** The same when others press behind him. */
-const hurriedFarewellMs = 200;
-
-function farewell(socket: Socket, error: HatiError, patienceMs = farewellMs): void {
-  if (socket.writable) socket.end(errorResponse(error, 'FATAL'));
-  // Unread bytes would turn the close into a reset, and the client might never see the reason.
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), patienceMs);
-  socket.once('close', () => clearTimeout(timer));
-  if (socket.destroyed) clearTimeout(timer);
 }

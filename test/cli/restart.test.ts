@@ -185,8 +185,29 @@ test('SIGUSR2 does the same', async () => {
   expect((await query('SELECT 1')).rowCount).toBe(1);
 });
 
-test('a proxy that does not run can not be restarted', async () => {
+test('who comes while the only worker is being replaced waits, and is served', async () => {
+  configure('[limits]\ndrain_seconds = 20');
   expect((await hati.run(['stop'])).code).toBe(0);
+  expect((await hati.run(['init'])).code).toBe(0);
+  const [only] = workers() as [number];
+  process.kill(only, 'SIGKILL');
+  await until(() => !isAlive(only));
+  expect((await query('SELECT 1')).rowCount).toBe(1);
+});
+
+test('a stop in the middle of a restart leaves nothing behind', async () => {
+  const before = workers();
+  const restarting = hati.run(['restart']);
+  await until(() => workers().length > before.length);
+  const all = workers();
+  expect((await hati.run(['stop'])).code).toBe(0);
+  expect(all.filter(isAlive)).toEqual([]);
+  const { code, stdout, stderr } = await restarting;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toMatch(/^hati: (?:New workers can't serve|The proxy)/);
+});
+
+test('a proxy that does not run can not be restarted', async () => {
   for (const command of ['restart', 'reload']) {
     const { code, stderr } = await hati.run([command]);
     expect(code).toBe(1);
