@@ -5,7 +5,11 @@ import { runCommand } from './cli/program.ts';
 // A reader that has seen enough (`hati query … | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // The terminal was closed: SIGHUP ends what has to end, in good order.
+  if (error.code !== 'EIO') throw error;
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EIO') throw error;
 });
 
 process.exitCode = await runCommand(process.argv.slice(2), {
