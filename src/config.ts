@@ -17,7 +17,7 @@ export interface Config {
   readonly directory: string;
   /** `localhost` means 127.0.0.1 and ::1; port 0 means any free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Processes that serve clients; pool and limits.connections are divided over them. */
+  /** Processes that serve clients; the pool is divided over them. */
   readonly workers: number;
   /** Loopback clients without a key are the local administrator. */
   readonly devMode: boolean;
@@ -29,6 +29,10 @@ export interface Config {
   readonly engine: EngineConfig;
   /** `undefined`: a database of its own in the embedded server. */
   readonly controlDatabaseUrl: string | undefined;
+  readonly keys: {
+    /** How long keys that are remembered work while the control store is away. */
+    readonly outageSeconds: number;
+  };
   readonly pool: Pooling;
   readonly limits: Limits;
   /** Where numbers and readiness are told over HTTP; undefined: nowhere. */
@@ -65,7 +69,16 @@ export interface Pooling {
 }
 
 export interface Limits {
+  /** Of all proxies of one control store together. */
   readonly connections: number;
+  /** The same of one key. 0 here and below: no limit. */
+  readonly connectionsPerKey: number;
+  readonly statementSeconds: number;
+  readonly transactionSeconds: number;
+  readonly idleInTransactionSeconds: number;
+  readonly idleSessionSeconds: number;
+  /** An older session is ended when it is at rest. */
+  readonly sessionSeconds: number;
   readonly statementBytes: number;
   readonly messageBytes: number;
   readonly startupSeconds: number;
@@ -128,6 +141,7 @@ export function resolveConfig({
     allowCleartext: sources.read(settings.allowCleartext) ?? false,
     engine: readEngine(sources),
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
+    keys: { outageSeconds: sources.read(settings.outageSeconds) ?? 300 },
     pool: {
       mode: sources.read(settings.poolMode) ?? 'auto',
       readers: sources.read(settings.poolReaders) ?? 50,
@@ -234,6 +248,12 @@ function readEngine(sources: Sources): EngineConfig {
 function readLimits(sources: Sources): Limits {
   const limits = {
     connections: sources.read(settings.connections) ?? 500,
+    connectionsPerKey: sources.read(settings.connectionsPerKey) ?? 200,
+    statementSeconds: sources.read(settings.statementSeconds) ?? 0,
+    transactionSeconds: sources.read(settings.transactionSeconds) ?? 0,
+    idleInTransactionSeconds: sources.read(settings.idleInTransactionSeconds) ?? 3_600,
+    idleSessionSeconds: sources.read(settings.idleSessionSeconds) ?? 0,
+    sessionSeconds: sources.read(settings.sessionSeconds) ?? 0,
     statementBytes: sources.read(settings.statementBytes) ?? 16 * 1024 * 1024,
     messageBytes: sources.read(settings.messageBytes) ?? 256 * 1024 * 1024,
     startupSeconds: sources.read(settings.startupSeconds) ?? 30,

@@ -19,6 +19,8 @@ export interface ErrorDefinition {
   readonly text: string;
   /** The way out, where there is one that always applies. */
   readonly hint?: string;
+  /** Where PostgreSQL says the same (field `R`), for drivers that look there to know that they may prepare again. */
+  readonly routine?: string;
 }
 
 export const errorRegistry = {
@@ -220,6 +222,23 @@ export const errorRegistry = {
     http: 400,
     blame: 'client',
     text: 'prepared statement "{name}" does not exist',
+    routine: 'FetchPreparedStatement',
+  },
+  prepared_result_changed: {
+    sqlstate: '0A000',
+    http: 409,
+    blame: 'client',
+    text: 'cached plan must not change result type',
+    hint: 'Prepare the statement again.',
+    routine: 'RevalidateCachedQuery',
+  },
+  prepared_under_others: {
+    sqlstate: '0A000',
+    http: 409,
+    blame: 'client',
+    text: 'cached plan must not change result type: the settings that the statement was prepared under, or those in force now, are not known',
+    hint: 'Prepare the statement again.',
+    routine: 'RevalidateCachedQuery',
   },
   unnamed_statement_unknown: {
     sqlstate: '26000',
@@ -314,7 +333,49 @@ export const errorRegistry = {
     http: 503,
     blame: 'proxy',
     text: 'the proxy has reached its limit of {limit} connections',
-    hint: 'Raise limits.connections, or close idle connections.',
+    hint: 'Close idle connections, or raise limits.connections. The proxies of one control store count together.',
+  },
+  too_many_connections_of_key: {
+    sqlstate: '53300',
+    http: 429,
+    blame: 'client',
+    text: 'agent "{agent}" has reached the limit of {limit} connections for one key',
+    hint: 'Close idle connections, or raise limits.connections_per_key.',
+  },
+  idle_in_transaction: {
+    sqlstate: '25P03',
+    http: 408,
+    blame: 'client',
+    text: 'terminating connection: nothing was said in an open transaction for {seconds} s; it was rolled back',
+    hint: 'Commit or roll back sooner, or raise limits.idle_in_transaction_seconds.',
+  },
+  idle_session: {
+    sqlstate: '57P05',
+    http: 408,
+    blame: 'client',
+    text: 'terminating connection: the session was idle for {seconds} s',
+    hint: 'Connect again when there is something to do, or raise limits.idle_session_seconds.',
+  },
+  transaction_too_long: {
+    sqlstate: '25P04',
+    http: 408,
+    blame: 'client',
+    text: 'terminating connection: the transaction was open for more than {seconds} s; it was rolled back',
+    hint: 'Split the transaction, or raise limits.transaction_seconds.',
+  },
+  statement_too_slow: {
+    sqlstate: '57014',
+    http: 408,
+    blame: 'client',
+    text: 'canceling statement: it ran for more than {seconds} s',
+    hint: 'Make it do less, or raise limits.statement_seconds.',
+  },
+  session_too_old: {
+    sqlstate: '57P01',
+    http: 503,
+    blame: 'proxy',
+    text: 'terminating connection: the session is more than {seconds} s old',
+    hint: 'Connect again. The limit is limits.session_seconds.',
   },
   pool_exhausted: {
     sqlstate: '53300',
@@ -417,6 +478,7 @@ export class HatiError extends Error {
   readonly blame: Blame;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
+  readonly routine: string | undefined;
   readonly position: number | undefined;
 
   constructor(code: ErrorCode, options: HatiErrorOptions = {}) {
@@ -428,6 +490,7 @@ export class HatiError extends Error {
     this.blame = definition.blame;
     this.detail = options.detail;
     this.hint = options.hint ?? definition.hint;
+    this.routine = definition.routine;
     this.position = options.position;
   }
 }

@@ -3,7 +3,7 @@
  * `serve.ts` joins them.
  */
 import type { Authority } from './policy/authority.ts';
-import type { KeyFunctionName } from './sql/statement.ts';
+import type { KeyFunctionName, Statement } from './sql/statement.ts';
 
 /** Identifies one issued secret; rotating a key ends one and issues another. */
 export type SecretId = string & { readonly brand: 'SecretId' };
@@ -35,6 +35,44 @@ export interface KeyDirectory {
   isCurrent(principal: Principal): boolean;
   /** Called once for each secret that ends, on every proxy of the store. */
   onEnded(listener: (secret: SecretId) => void): void;
+  /** The store has been away for so long that no key is believed; see `keys.outage_seconds`. */
+  readonly isRefusing: boolean;
+  /** Called when that begins. */
+  onOutage(listener: () => void): void;
+}
+
+/** What a client must present to cancel: the two values of BackendKeyData. */
+export interface CancelKey {
+  readonly processId: number;
+  readonly secret: Buffer;
+}
+
+/** Cancel keys that every instance of the store knows for genuine. */
+export interface CancelKeyIssuer {
+  /**
+   * In memory, no I/O.
+   * @param secretBytes 4 under protocol 3.0, 32 from 3.2 on.
+   * @param isTaken whether a session has that process id.
+   */
+  issue(secretBytes: 4 | 32, isTaken: (processId: number) => boolean): CancelKey;
+}
+
+/** The way of cancel requests between the instances of a store. */
+export interface CancelForwarding {
+  /** For a key that no session here has. Resolves when it is done, or when nobody does it. Never rejects. */
+  forward(key: CancelKey): Promise<void>;
+  /** @param cancelHere for requests that other instances send; resolves when the engine has been told. Never rejects. */
+  onCancel(cancelHere: (key: CancelKey) => Promise<void>): void;
+}
+
+/** How many sessions there are on the instances of a store. In memory, no I/O but for `freshen`. */
+export interface SessionCounts {
+  /** On the other instances, as far as they have been heard of lately. */
+  elsewhere(keyId: KeyId | undefined): { readonly total: number; readonly ofKey: number };
+  /** Resolves when instances that have died are not counted any more, as far as the store knows. Never rejects. */
+  freshen(): Promise<void>;
+  /** There are so many here now. */
+  changeHere(total: number, keyId: KeyId | undefined, ofKey: number): void;
 }
 
 /** `create_api_key` and its siblings. */
@@ -75,11 +113,25 @@ export interface Description {
 /** Reads over `_hatidata_*` relations, run by the control store. */
 export interface SystemRelations {
   /** Answers a simple Query: everything but ReadyForQuery. Throws HatiError or EngineError. */
-  query(text: string): Promise<Buffer>;
-  describe(text: string, parameterTypes: readonly number[]): Promise<Description>;
+  query(statement: Statement): Promise<Buffer>;
+  describe(statement: Statement, parameterTypes: readonly number[]): Promise<Description>;
   /** @param bind the body of the client's Bind after the two names: formats, parameters, result formats. */
-  execute(text: string, parameterTypes: readonly number[], bind: Buffer): Promise<SystemResult>;
+  execute(
+    statement: Statement,
+    parameterTypes: readonly number[],
+    bind: Buffer,
+  ): Promise<SystemResult>;
 }
+
+/**
+ * The rows of `_hatidata_status`, by the name of the relation: objects with a member for each column. Made anew whenever
+ * somebody reads them.
+ */
+export type StatusRelations = Readonly<
+  Record<StatusRelation, () => readonly StatusRow[] | Promise<readonly StatusRow[]>>
+>;
+export type StatusRelation = 'clients' | 'pools' | 'servers' | 'statements';
+export type StatusRow = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface SystemResult {
   /** RowDescription in the formats that Bind asked for. */

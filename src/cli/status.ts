@@ -4,7 +4,14 @@ import type { Config } from '../config.ts';
 import { connect, reachableHost } from './client.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { readReadiness, type Readiness } from './monitoring-client.ts';
+import { MetricsSample } from './metrics-sample.ts';
+import {
+  readMetrics,
+  readReadiness,
+  type MetricsAddress,
+  type Readiness,
+} from './monitoring-client.ts';
+import { describePool, poolsOf, type PoolStatus } from './pools.ts';
 import { answers } from './probe.ts';
 import { findProject, loadConfig } from './project.ts';
 import type { Project } from './project.ts';
@@ -29,6 +36,8 @@ interface Status {
   readonly engine: string | null;
   /** What is wrong with the configuration; a proxy that runs goes on with the one that it has. */
   readonly faults: readonly string[];
+  /** null: nobody could be asked. */
+  readonly pools: readonly PoolStatus[] | null;
   /** null: it takes an admin key to count them, and none was given; or the proxy is not ready. */
   readonly keys: number | null;
   readonly directory: string;
@@ -111,6 +120,7 @@ async function readStatus(
       metrics === undefined ? null : `http://${shownHost(metrics.host)}:${metrics.port}/metrics`,
     engine: config === undefined ? null : describeEngine(config),
     faults,
+    pools: metrics === undefined ? null : await readPools(metrics),
     keys:
       config !== undefined &&
       isAnswering &&
@@ -122,6 +132,11 @@ async function readStatus(
     data: record?.dataDirectory ?? null,
     log: project.logPath,
   };
+}
+
+async function readPools(metrics: MetricsAddress): Promise<readonly PoolStatus[] | null> {
+  const text = await readMetrics(metrics);
+  return text === undefined ? null : poolsOf(new MetricsSample(text, 0));
 }
 
 /** Host and database only: the rest of the URL is nobody's business. */
@@ -160,6 +175,9 @@ function renderStatus(status: Status, config: Config | readonly string[]): strin
     ['Address', status.address],
     ['Metrics', status.metrics ?? (isMissing ? 'not served; the log says why' : null)],
     ['Engine', status.engine],
+    ...(status.pools ?? []).map(
+      (pool, at) => [at === 0 ? 'Pools' : '', describePool(pool)] as const,
+    ),
     ['Keys', status.keys === null ? null : `${status.keys} active`],
     ...status.faults.map((fault) => ['Fault', fault] as const),
     ['Directory', status.directory],

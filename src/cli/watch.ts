@@ -3,6 +3,7 @@ import { writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { Interval, MetricsSample } from './metrics-sample.ts';
 import { readMetrics, readReadiness } from './monitoring-client.ts';
+import { poolsOf } from './pools.ts';
 import type { Project } from './project.ts';
 import { readRunRecord } from './run-file.ts';
 
@@ -12,7 +13,8 @@ const windowSeconds = 5;
 /** A terminal sees the names of the columns again after so many lines. */
 const linesPerHeading = 20;
 
-const heading = 'time      ready  sessions  active  stmts/s  refused/s  p50 ms  p99 ms  cache hits';
+const heading =
+  'time      ready  sessions  active  engine  pinned  waiting  stmts/s  refused/s  p50 ms  p99 ms  cache hits';
 
 /** One line a second, until Ctrl-C. Whoever keeps the lines can compare them; a proxy that is away is a line as well. */
 export async function watch(context: CommandContext, project: Project): Promise<void> {
@@ -67,6 +69,9 @@ function lineOf(samples: readonly MetricsSample[], isReady: boolean): string {
     [isReady ? 'yes' : 'NO', 5],
     [String(sessions), 8],
     [String(newest.sum('hatidata_sessions', 'state="active"')), 6],
+    [connections(newest), 6],
+    [String(newest.sum('hatidata_pool_connections', 'state="pinned"')), 6],
+    [String(newest.sum('hatidata_pool_waiting')), 7],
     [rounded(interval?.perSecond('hatidata_statement_seconds_count'), 0), 7],
     [rounded(interval?.perSecond('hatidata_refusals_total'), 1), 9],
     [milliseconds(interval?.quantile('hatidata_statement_seconds', 0.5)), 6],
@@ -74,6 +79,13 @@ function lineOf(samples: readonly MetricsSample[], isReady: boolean): string {
     [percent(interval?.share('hatidata_statement_cache_total', 'result="hit"')), 10],
   ];
   return [timeOfDay(), ...cells.map(([text, width]) => text.padStart(width))].join('  ');
+}
+
+/** Those that somebody holds, of as many as there may be. */
+function connections(sample: MetricsSample): string {
+  const pools = poolsOf(sample);
+  const held = pools.reduce((sum, { in_use: inUse, pinned }) => sum + inUse + pinned, 0);
+  return `${held}/${pools.reduce((sum, { size }) => sum + size, 0)}`;
 }
 
 function timeOfDay(): string {

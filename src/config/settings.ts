@@ -98,6 +98,7 @@ export const settings = {
     kind: postgresUrl,
     default: 'a database in the embedded PostgreSQL',
   },
+  outageSeconds: { key: 'keys.outage_seconds', kind: integer(0, 604_800), default: '300' },
   poolMode: {
     key: 'pool.mode',
     env: 'HATIDATA_POOL_MODE',
@@ -115,6 +116,28 @@ export const settings = {
     kind: integer(1, 100_000),
     default: '500',
   },
+  connectionsPerKey: {
+    key: 'limits.connections_per_key',
+    kind: integer(0, 100_000),
+    default: '200',
+  },
+  statementSeconds: { key: 'limits.statement_seconds', kind: integer(0, 604_800), default: '0' },
+  transactionSeconds: {
+    key: 'limits.transaction_seconds',
+    kind: integer(0, 604_800),
+    default: '0',
+  },
+  idleInTransactionSeconds: {
+    key: 'limits.idle_in_transaction_seconds',
+    kind: integer(0, 604_800),
+    default: '3600',
+  },
+  idleSessionSeconds: {
+    key: 'limits.idle_session_seconds',
+    kind: integer(0, 604_800),
+    default: '0',
+  },
+  sessionSeconds: { key: 'limits.session_seconds', kind: integer(0, 604_800), default: '0' },
   statementBytes: {
     key: 'limits.statement_bytes',
     kind: integer(1024, 1023 * mebibyte),

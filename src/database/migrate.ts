@@ -2,11 +2,15 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { sql as keys } from './migrations/0001-keys.ts';
 import { sql as limits } from './migrations/0002-limits.ts';
+import { sql as status } from './migrations/0003-status.ts';
+import { sql as instances } from './migrations/0004-instances.ts';
 
 /** In order; a migration that has been released is never edited. */
 const migrations: readonly { readonly name: string; readonly sql: string }[] = [
   { name: '0001-keys', sql: keys },
   { name: '0002-limits', sql: limits },
+  { name: '0003-status', sql: status },
+  { name: '0004-instances', sql: instances },
 ];
 
 /** Any two proxies that start at once take turns on this advisory lock of the control store. */

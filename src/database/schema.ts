@@ -32,4 +32,12 @@ export interface ControlSchema {
     target: string | null;
     detail: ColumnType<unknown, string | undefined, never>;
   };
+  instances: {
+    number: number;
+    renewed_at: Date;
+  };
+  shared_secrets: {
+    name: string;
+    value: Buffer;
+  };
 }

@@ -27,8 +27,8 @@ export async function prepareSystemRole(
       if (rows[0]?.member !== true) await client.query(`GRANT ${systemRole} TO CURRENT_USER`);
     }
     await client.query(`
-      GRANT USAGE ON SCHEMA _hatidata_keys TO ${systemRole};
-      GRANT SELECT ON ALL TABLES IN SCHEMA _hatidata_keys TO ${systemRole};`);
+      GRANT USAGE ON SCHEMA _hatidata_keys, _hatidata_status TO ${systemRole};
+      GRANT SELECT ON ALL TABLES IN SCHEMA _hatidata_keys, _hatidata_status TO ${systemRole};`);
     log.debug({ role: systemRole }, 'system role ready');
   } catch (error) {
     throw new Error(

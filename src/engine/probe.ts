@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { QueryPool } from './query-pool.ts';
 
 const timeoutMs = 3_000;
 /** However often it is asked, the engine is not asked more often than this. */
@@ -7,29 +8,25 @@ const idleMs = 30_000;
 
 /** Whether the engine takes logins and answers. Its connections exist only while somebody keeps asking. */
 export class EngineProbe {
-  private readonly pools: readonly pg.Pool[];
+  private readonly pools: readonly QueryPool[];
   private asking: Promise<boolean> | undefined;
   private asked = 0;
 
   /** @param logins one for each that clients are served with */
   constructor(logins: readonly pg.ClientConfig[]) {
-    this.pools = logins.map((login) => {
-      const pool = new pg.Pool({
-        ...login,
-        max: 1,
-        connectionTimeoutMillis: timeoutMs,
-        query_timeout: timeoutMs,
-        idleTimeoutMillis: idleMs,
-        allowExitOnIdle: true,
-        enableChannelBinding: true,
-        application_name: 'hatidata readiness',
-      });
-      const ignore = (): void => undefined;
-      // A connection that breaks is noticed when the next question fails or makes another.
-      pool.on('error', ignore);
-      pool.on('connect', (client) => client.on('error', ignore));
-      return pool;
-    });
+    this.pools = logins.map(
+      (login) =>
+        // A connection that breaks is noticed when the next question fails or makes another.
+        new QueryPool({
+          ...login,
+          max: 1,
+          connectionTimeoutMillis: timeoutMs,
+          query_timeout: timeoutMs,
+          idleTimeoutMillis: idleMs,
+          allowExitOnIdle: true,
+          application_name: 'hatidata readiness',
+        }),
+    );
   }
 
   /** Never rejects. */

@@ -1,5 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
+import { QueryPool } from './query-pool.ts';
 
 /** A connection that nobody needs is given back after this. */
 const idleMs = 30_000;
@@ -12,24 +13,20 @@ const idleMs = 30_000;
  * or one with pg_signal_backend.
  */
 export class BackendTerminator {
-  private readonly pool: pg.Pool;
+  private readonly pool: QueryPool;
 
   constructor(config: pg.ClientConfig, log: Logger) {
-    this.pool = new pg.Pool({
+    this.pool = new QueryPool({
       ...config,
       max: 2,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: 5_000,
       // A connection that went silent must not keep one of the two places.
       query_timeout: 10_000,
-      enableChannelBinding: true,
       application_name: 'hatidata terminator',
       options: '-c search_path=pg_catalog -c statement_timeout=5000',
+      onBroken: (error) => log.debug({ err: error }, 'the terminator lost its connection'),
     });
-    const broke = (error: Error): void =>
-      log.debug({ err: error }, 'the terminator lost its connection');
-    this.pool.on('error', broke);
-    this.pool.on('connect', (client) => client.on('error', broke));
   }
 
   /** Resolves when the backend was told, which it obeys at its next look for interrupts. */

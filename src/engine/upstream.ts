@@ -47,7 +47,7 @@ interface Internals {
 }
 
 const connectTimeoutMs = 10_000;
-/** A network that went silent is noticed by the operating system some minutes after this. */
+/** A network that went silent is noticed by the operating system ten seconds after this: it asks once a second then. */
 const keepAliveMs = 30_000;
 const cancelTimeoutMs = 5_000;
 

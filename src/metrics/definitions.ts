@@ -8,6 +8,7 @@ import {
   stepsByName,
 } from './labels.ts';
 import type { Metrics } from './metrics.ts';
+import { poolMetrics } from './pool-definitions.ts';
 import { counter, gauge, histogram, type ReadMetric } from './read-metric.ts';
 import { sessionStates } from './session-meter.ts';
 
@@ -21,6 +22,7 @@ export function definitions(metrics: Metrics): ReadMetric[] {
   return [
     ...sessionMetrics(metrics),
     ...statementMetrics(metrics),
+    ...poolMetrics(metrics),
     ...loginMetrics(metrics),
     ...partMetrics(metrics),
   ];
@@ -245,7 +247,45 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         labels: [],
         aggregator: 'min',
       },
-      () => asNumber(sources.isStoreReachable?.()),
+      () => asNumber(sources.store?.().isHeard),
+    ),
+    gauge(
+      {
+        name: 'hatidata_control_store_unheard_seconds',
+        help: 'Time since the control store was last heard; 0 while it is',
+        labels: [],
+        aggregator: 'max',
+      },
+      () => sources.store?.().unheardSeconds,
+    ),
+    gauge(
+      {
+        name: 'hatidata_control_store_refusing',
+        help: '1 while keys are refused because the control store has been away for longer than keys.outage_seconds',
+        labels: [],
+        aggregator: 'max',
+      },
+      () => asNumber(sources.store?.().isRefusing),
+    ),
+    gauge(
+      {
+        name: 'hatidata_instances',
+        help: 'Proxies of the same control store that are heard, this one among them; each worker counts as one',
+        labels: [],
+        aggregator: 'max',
+      },
+      () => sources.instances?.(),
+    ),
+    counter(
+      {
+        name: 'hatidata_cancels_forwarded_total',
+        help: 'Cancel requests for sessions of other instances: acknowledged, unanswered (within 5 s), dropped (too many at once, or that instance is not heard)',
+        labels: ['outcome'],
+      },
+      () => {
+        const outcomes = sources.forwardedCancels?.();
+        return outcomes && labelled('outcome', outcomes);
+      },
     ),
     histogram(
       {

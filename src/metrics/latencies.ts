@@ -36,4 +36,9 @@ export const stepBounds = [
 
 export const verificationBounds = [5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
 
+/** For an engine connection. */
+export const waitBounds = [
+  1e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+] as const;
+
 export const delayBounds = [1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 5] as const;

@@ -54,6 +54,8 @@ export class SessionMeter {
   /** When the batch began whose Sync has not come; 0 for none. */
   private batchBegun = 0;
   private transaction: 'idle' | 'inTransaction' | 'failed' = 'idle';
+  /** When it was answered last, or began. */
+  private answered = performance.now();
 
   constructor(totals: SessionTotals, traces: SessionTraces | undefined) {
     this.totals = totals;
@@ -64,6 +66,11 @@ export class SessionMeter {
     if (this.begun.length > 0 || this.batchBegun !== 0) return 'active';
     if (this.transaction === 'idle') return 'idle';
     return this.transaction === 'failed' ? 'failed_transaction' : 'in_transaction';
+  }
+
+  /** Since when it is in that state, by `performance.now()`. */
+  get since(): number {
+    return this.begun[0] ?? (this.batchBegun === 0 ? this.answered : this.batchBegun);
   }
 
   /** @param type the byte that names the kind of message */
@@ -92,7 +99,10 @@ export class SessionMeter {
   ready(transaction: 'idle' | 'inTransaction' | 'failed', isQuiet: boolean): void {
     this.transaction = transaction;
     const begun = this.begun.shift();
-    if (begun !== undefined) this.totals.statements.observe((performance.now() - begun) / 1_000);
+    if (begun !== undefined) {
+      this.answered = performance.now();
+      this.totals.statements.observe((this.answered - begun) / 1_000);
+    }
     if (isQuiet && this.begun.length > 0) this.begun = [];
     this.traces?.ready(isQuiet);
   }

@@ -1,3 +1,5 @@
+import type { Latencies } from './latencies.ts';
+
 /** What is asked of the parts of the proxy when metrics are read. Each part keeps its own plain counts. */
 export interface Sources {
   /** Connections whose client is not let in yet. */
@@ -8,7 +10,44 @@ export interface Sources {
   /** Logins that wait for their turn to have a secret verified. */
   waitingVerifications(): number;
   catalogue(): CatalogueCounts;
-  isStoreReachable(): boolean;
+  store(): StoreOutage;
+  /** Proxies of the store that are heard, this one among them. */
+  instances(): number;
+  /** Cancel requests for sessions of other instances, by outcome. */
+  forwardedCancels(): Iterable<readonly [string, number]>;
+  pools(): readonly PoolNumbers[];
+  /** How often a session began to keep its engine connection, by reason. */
+  pins(): Iterable<readonly [reason: string, count: number]>;
+}
+
+export interface StoreOutage {
+  readonly isHeard: boolean;
+  /** 0 while it is. */
+  readonly unheardSeconds: number;
+  readonly isRefusing: boolean;
+}
+
+/** Connections to the engine as one role. */
+export interface PoolNumbers {
+  readonly role: string;
+  readonly size: number;
+  /** Connections by state. */
+  readonly states: Readonly<Record<'in_use' | 'pinned' | 'idle' | 'opening', number>>;
+  readonly waiting: number;
+  readonly longestWaitSeconds: number;
+  /** The engine could not be reached when somebody tried last. */
+  readonly isAway: boolean;
+  readonly counts: {
+    readonly asked: number;
+    readonly opened: number;
+    readonly notOpened: number;
+    readonly closed: number;
+    readonly broken: number;
+    readonly cleaned: number;
+    readonly timedOut: number;
+    readonly waits: Latencies;
+    readonly prepared: Readonly<Record<'known' | 'first' | 'again', number>>;
+  };
 }
 
 export interface CacheCounts {

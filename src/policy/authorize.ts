@@ -1,6 +1,7 @@
 import type { HatiError } from '../errors.ts';
 import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
-import { nameOf, readonlyAuthority, type Authority } from './authority.ts';
+import { keySchema, statusSchema } from '../sql/system-call.ts';
+import { isUnrestricted, nameOf, readonlyAuthority, type Authority } from './authority.ts';
 import { emptyCatalogue, named, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
@@ -107,12 +108,19 @@ function refuseSystemUse(
   statement: Statement,
   system: Extract<SystemCall, { kind: 'systemRead' | 'misused' }>,
 ): Refusal | undefined {
+  const status = namesStatus(statement, system);
+  if (status !== undefined && !isUnrestricted(authority)) {
+    const params = { who: nameOf(authority), relation: status };
+    return { code: 'relation_not_allowed', params, hint: 'It takes an admin key without limits.' };
+  }
   if (system.kind === 'misused') {
     if (system.adminOnly && !authority.scopes.has('key:write'))
       return needs('key:write', system.what);
     return { code: 'system_statement_shape', params: { what: system.what }, hint: system.hint };
   }
-  if (!authority.scopes.has('key:read')) return needs('key:read', '_hatidata_keys.active_keys');
+  const what = pathOf(statement, system.schema);
+  if (statement.relations.some(({ schema }) => schema === keySchema))
+    if (!authority.scopes.has('key:read')) return needs('key:read', what);
   // This read runs beside the control store, so not even an admin key may bring a function that does something. Its
   // search path there is pg_catalog alone.
   const refusal = refuseReferences(readonlyAuthority, statement, {
@@ -120,13 +128,28 @@ function refuseSystemUse(
     searched: new Set(),
   });
   if (!refusal) return undefined;
-  const what = refusal.params['function'] ?? refusal.params['relation'] ?? 'a setting';
+  const other = refusal.params['function'] ?? refusal.params['relation'] ?? 'a setting';
   const hint = "Only the system catalogues and PostgreSQL's own functions can be used beside it.";
   return {
     code: 'system_statement_shape',
-    params: { what: `${what} beside _hatidata_keys.active_keys` },
+    params: { what: `${other} beside ${what}` },
     hint,
   };
+}
+
+/** What other clients do is for those to see who may do anything. */
+function namesStatus(
+  statement: Statement,
+  system: Extract<SystemCall, { kind: 'systemRead' | 'misused' }>,
+): string | undefined {
+  if (system.kind === 'misused') return system.what === statusSchema ? system.what : undefined;
+  const isNamed = statement.relations.some(({ schema }) => schema === statusSchema);
+  return isNamed ? pathOf(statement, statusSchema) : undefined;
+}
+
+/** The first relation of that schema that it names. */
+function pathOf({ relations }: Statement, of: string): string {
+  return `${of}.${relations.find(({ schema }) => schema === of)?.name ?? ''}`;
 }
 
 function refuseReferences(

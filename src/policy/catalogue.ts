@@ -74,6 +74,8 @@ export interface UserRelation {
   readonly reads: readonly UserRelation[];
   /** Functions of the user's that a view and the row policies run, however they are spelt there. */
   readonly runs: readonly UserFunction[];
+  /** What writing its rows runs: nothing that leaves something behind, nextval, or what is not known (triggers). */
+  readonly writes: 'plainly' | 'sequences' | 'code';
 }
 
 export interface UserType {

@@ -27,8 +27,8 @@ export interface SessionUse {
   readonly resetsSettings: boolean;
   readonly endsPrepared: boolean;
   readonly endsState: boolean;
-  /** SET LOCAL: settings are others until the transaction is over. */
-  readonly hasLocalSettings: boolean;
+  /** SET LOCAL: these are others until the transaction is over. */
+  readonly localSettings: readonly string[];
   /** Names of prepared statements that it runs (EXECUTE), ends (DEALLOCATE), makes (PREPARE). */
   readonly executed: readonly string[];
   readonly deallocated: readonly string[];
@@ -37,8 +37,19 @@ export interface SessionUse {
   readonly copiesIn: boolean;
   /** Definitions: tables may look otherwise afterwards. */
   readonly defines: boolean;
-  /** Code may have run that nobody reads from outside: triggers, defaults, functions of the user's. */
-  readonly taints: boolean;
+  /** What has to be cleaned away before somebody else comes. */
+  readonly leaves: Leaving;
+}
+
+/**
+ * - `sequences`: what currval and lastval know;
+ * - `code`: anything, because code may have run that nobody reads from outside: triggers, defaults, functions of the user's.
+ */
+export type Leaving = 'nothing' | 'sequences' | 'code';
+
+export function worse(one: Leaving, other: Leaving): Leaving {
+  if (one === 'code' || other === 'code') return 'code';
+  return one === 'sequences' ? one : other;
 }
 
 export type PinReason = (typeof pinReasons)[number];
@@ -65,13 +76,13 @@ const nothing: SessionUse = {
   resetsSettings: false,
   endsPrepared: false,
   endsState: false,
-  hasLocalSettings: false,
+  localSettings: [],
   executed: [],
   deallocated: [],
   prepared: [],
   copiesIn: false,
   defines: false,
-  taints: false,
+  leaves: 'nothing',
 };
 
 /** Memo on the text: by what it was worked out last. */
@@ -95,7 +106,7 @@ export function combined(uses: readonly SessionUse[]): SessionUse {
   return {
     pins: uses.flatMap(({ pins }) => pins),
     settings: uses.flatMap(({ settings }) => settings),
-    hasLocalSettings: any((use) => use.hasLocalSettings),
+    localSettings: uses.flatMap(({ localSettings }) => localSettings),
     resetsSettings: any((use) => use.resetsSettings),
     endsPrepared: any((use) => use.endsPrepared),
     // Only by itself; PostgreSQL refuses it among others.
@@ -105,7 +116,7 @@ export function combined(uses: readonly SessionUse[]): SessionUse {
     prepared: uses.flatMap(({ prepared }) => prepared),
     copiesIn: any((use) => use.copiesIn),
     defines: any((use) => use.defines),
-    taints: any((use) => use.taints),
+    leaves: uses.map(({ leaves }) => leaves).reduce(worse),
   };
 }
 
@@ -117,11 +128,10 @@ const harmless: ReadonlySet<ActClass> = new Set<ActClass>([
 
 function useOf(statement: Statement, around: Surroundings): SessionUse {
   const { acts, effects, settings, executed, deallocated } = statement;
-  const isHarmless = acts.every((act) => harmless.has(act.class));
   const code = codeOf(statement, around);
+  const leaves = worse(code?.leaves ?? 'nothing', leavingOf(statement, around));
   const isPlain =
-    isHarmless &&
-    code === undefined &&
+    leaves === 'nothing' &&
     effects.length + settings.length + executed.length + deallocated.length === 0;
   if (isPlain) return nothing;
   const changes = settings.filter(
@@ -139,7 +149,9 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
         ? characteristics
         : []),
     ],
-    hasLocalSettings: settings.some(({ operation, local }) => operation !== 'show' && local),
+    localSettings: settings.flatMap(({ operation, local, name }) =>
+      operation !== 'show' && local ? [name ?? anySetting] : [],
+    ),
     resetsSettings: effects.includes('resetsSettings'),
     endsPrepared: effects.includes('endsPrepared'),
     endsState: effects.includes('endsState'),
@@ -147,9 +159,29 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     deallocated,
     prepared: statement.prepared,
     copiesIn: effects.includes('copyIn'),
-    defines: acts.some(({ verb, class: kind }) => verb === ddlVerb || kind === 'routine'),
-    taints: code !== undefined || !isHarmless,
+    // Of a temporary table only its own session knows, and that keeps its connection.
+    defines:
+      !effects.includes('temporaryTable') &&
+      acts.some(({ verb, class: kind }) => verb === ddlVerb || kind === 'routine'),
+    leaves,
   };
+}
+
+/** Of what it does beside the code that it names. */
+function leavingOf({ acts, relations }: Statement, around: Surroundings): Leaving {
+  let worst: Leaving = 'nothing';
+  for (const act of acts) {
+    if (harmless.has(act.class)) continue;
+    if (act.class !== 'write') return 'code';
+    for (const ref of relations) {
+      const meant = named(around.catalogue.relations, ref, around.searched);
+      // It may have been made a moment ago.
+      if (meant.length === 0) return 'code';
+      for (const { writes } of meant)
+        worst = worse(worst, writes === 'plainly' ? 'nothing' : writes);
+    }
+  }
+  return worst;
 }
 
 /** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */
@@ -157,7 +189,7 @@ const restless: ReadonlySet<string> = new Set([
   ...['statement_timeout', 'transaction_timeout', 'idle_session_timeout'],
   'default_transaction_deferrable',
 ]);
-const shortestTimeoutMs = 5_000;
+const shortestTimeoutMs = 1_000;
 
 /** Why sessions that begin with such a setting can't share. */
 export function pinsOfStart(
@@ -180,6 +212,9 @@ function pinOfSetting({ name, values, operation }: SettingChange): readonly Pin[
     name.endsWith('_timeout') && ms !== undefined && (ms === 0 || ms >= shortestTimeoutMs);
   return isCalm ? [] : [{ reason: 'setting', detail: name }];
 }
+
+/** In place of a name that is computed. */
+export const anySetting = '*';
 
 const characteristics = [
   'default_transaction_isolation',
@@ -204,6 +239,7 @@ function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
 /** What a statement runs that is not PostgreSQL's own. */
 interface Code {
   readonly name: string;
+  readonly leaves: Exclude<Leaving, 'nothing'>;
   /** It may do anything to its session, and what it did may be wanted there. */
   readonly isUnknown: boolean;
 }
@@ -216,8 +252,7 @@ const seeding = 'setseed';
 function codeOf(statement: Statement, around: Surroundings): Code | undefined {
   let worst: Code | undefined;
   const note = (code: Code | undefined): void => {
-    if (worst === undefined || (code?.isUnknown === true && !worst.isUnknown))
-      worst = code ?? worst;
+    if (code !== undefined && (worst === undefined || gravity(code) > gravity(worst))) worst = code;
   };
   for (const ref of statement.functions) note(codeOfCall(ref, around));
   const { catalogue, searched } = around;
@@ -228,7 +263,7 @@ function codeOf(statement: Statement, around: Surroundings): Code | undefined {
       note(codeOfReading(relation, catalogue));
   for (const ref of statement.types)
     if (named(catalogue.types, ref, searched).length > 0)
-      note({ name: ref.name, isUnknown: false });
+      note({ name: ref.name, leaves: 'code', isUnknown: false });
   for (const name of statement.fieldNames) {
     const ref = { schema: undefined, name };
     note(codeOfAll(named(catalogue.functions, ref, searched).filter(({ takesOne }) => takesOne)));
@@ -236,17 +271,22 @@ function codeOf(statement: Statement, around: Surroundings): Code | undefined {
   return worst;
 }
 
+function gravity({ leaves, isUnknown }: Code): number {
+  if (isUnknown) return 2;
+  return leaves === 'code' ? 1 : 0;
+}
+
 function codeOfCall(ref: FunctionRef, { catalogue, searched }: Surroundings): Code | undefined {
   const { schema, name } = ref;
-  if (name === seeding) return { name, isUnknown: true };
-  if (remembering.has(name)) return { name, isUnknown: false };
+  if (name === seeding) return { name, leaves: 'code', isUnknown: true };
+  if (remembering.has(name)) return { name, leaves: 'sequences', isUnknown: false };
   const candidates = named(catalogue.functions, ref, searched);
   const isBuiltin =
     schema === 'pg_catalog' ||
     schema === 'information_schema' ||
     (schema === undefined && catalogue.builtinNames.has(name));
   // It may have been made a moment ago.
-  if (candidates.length === 0 && !isBuiltin) return { name, isUnknown: true };
+  if (candidates.length === 0 && !isBuiltin) return { name, leaves: 'code', isUnknown: true };
   return codeOfAll(candidates);
 }
 
@@ -260,12 +300,12 @@ function codeOfReading(relation: UserRelation, catalogue: Catalogue): Code | und
       // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
       (view !== 'unreadable' && codeOf(view, { catalogue, searched: new Set() }) === undefined)) &&
     reads.every((each) => codeOfReading(each, catalogue) === undefined);
-  return isPlain ? undefined : { name: schema, isUnknown: false };
+  return isPlain ? undefined : { name: schema, leaves: 'code', isUnknown: false };
 }
 
 function codeOfAll(functions: readonly UserFunction[]): Code | undefined {
   const worst = functions.find(({ trust }) => trust === 'none') ?? functions.find(isNotReviewed);
-  return worst && { name: worst.path, isUnknown: worst.trust === 'none' };
+  return worst && { name: worst.path, leaves: 'code', isUnknown: worst.trust === 'none' };
 }
 
 /** What somebody reviewed only computes. */

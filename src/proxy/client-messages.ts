@@ -7,7 +7,7 @@ import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
 import { decodeQuery } from '../wire/decode.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import { query } from '../wire/frontend-messages.ts';
+import { query, sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import { ClientStatements } from './client-statements.ts';
 import { CopyIn } from './copy-in.ts';
@@ -46,6 +46,7 @@ export class ClientMessages {
   private readonly parts: ClientMessagesParts;
   private readonly turns: Turns;
   private readonly own: OwnObjects;
+  private readonly client = new ClientStatements();
   private readonly judged: PreparedStatements;
   private readonly prepared: EngineStatements;
   private readonly extended: ExtendedQuery;
@@ -62,12 +63,23 @@ export class ClientMessages {
       catalogue: pipeline.catalogue,
       searched,
     });
-    const client = new ClientStatements();
-    this.prepared = new EngineStatements(this.turns, client, (link) => ({
-      settings: state.settings,
-      epoch: pipeline.definitionEpoch(),
-      isUncertain: state.isUncertain || link.isTainted,
-    }));
+    const { client } = this;
+    this.prepared = new EngineStatements({
+      turns: this.turns,
+      client,
+      batches: parts.owed,
+      preparation: (link) => ({
+        inForce: state.inForce,
+        epoch: pipeline.definitionEpoch(),
+        isPrivate: state.areNamesUncertain || link.left === 'code',
+      }),
+      learnSettings: async () => {
+        // In the middle of a transaction the question would be a part of it.
+        if (parts.outlets.status() !== 'idle' || parts.owed.isUnsynced) return false;
+        await hold.learnSettings();
+        return !parts.outlets.isOver();
+      },
+    });
     this.extended = new ExtendedQuery({
       turns: this.turns,
       own: this.own,
@@ -76,15 +88,22 @@ export class ClientMessages {
       prepared: this.prepared,
       hold,
       owed: parts.owed,
+      refusesPins: parts.refusesPins,
       status: () => parts.outlets.status(),
       judge: (statement, then) => this.judge(statement, then),
       useOf: (text) => this.useOf(text),
     });
   }
 
+  /** Statements that the client has prepared under a name, by the protocol or in SQL. */
+  get preparedCount(): number {
+    return this.client.count + this.client.ofSql.size + this.own.statementCount;
+  }
+
   /** Portals end with the transaction. */
   endOfTransaction(): void {
     this.own.endOfTransaction();
+    this.extended.endOfTransaction();
   }
 
   /** The engine has said that something failed. */
@@ -151,9 +170,27 @@ export class ClientMessages {
     const { principal, pipeline, searched } = this.parts;
     const trace = this.parts.meter.traces?.current;
     const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
-    if (!(decision instanceof Promise)) return then(this.checked(decision));
+    if (!(decision instanceof Promise)) return this.onceDecided(decision, then);
     // The error that makes the engine skip may have come meanwhile.
-    return decision.then((made) => (this.turns.isSkipping ? undefined : then(this.checked(made))));
+    return decision.then((made) =>
+      this.turns.isSkipping ? undefined : this.onceDecided(made, then),
+    );
+  }
+
+  /** Which statements it names must be known. */
+  private onceDecided(
+    decision: Decision,
+    then: (decision: Decision) => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    const isUndecided =
+      decision.action === 'forward' &&
+      decision.classified.statements.some(({ executed, deallocated, prepared }) =>
+        [...executed, ...deallocated, ...prepared].some((name) => this.extended.isUndecided(name)),
+      );
+    if (!isUndecided) return then(this.checked(decision));
+    return this.turns
+      .caughtUp()
+      .then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
   }
 
   private checked(made: Decision): Decision {
@@ -178,6 +215,16 @@ export class ClientMessages {
   }
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
+    const { owed, outlets } = this.parts;
+    const isRisky = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
+    if (isRisky && outlets.status() === 'idle') {
+      const reason = 'a Query between extended messages and their Sync';
+      return this.refuseInBatch(
+        decision.action === 'refuse'
+          ? decision.error
+          : new HatiError('protocol_violation', { params: { reason } }),
+      );
+    }
     switch (decision.action) {
       case 'forward':
         return this.turns.withEngine(
@@ -189,6 +236,16 @@ export class ClientMessages {
       case 'answer':
         return this.answerQuery(decision.statements);
     }
+  }
+
+  /**
+   * PostgreSQL 18 acknowledges both the batch and the Query, and then loses them: its transaction stays open and is
+   * given up. So the batch fails here, and the Query is answered as if a Sync stood in its place.
+   */
+  private async refuseInBatch(error: HatiError): Promise<void> {
+    if (!(await this.turns.caughtUp())) return;
+    this.turns.refuse(error);
+    return this.extended.sync(sync);
   }
 
   private forwardQuery(
@@ -204,16 +261,16 @@ export class ClientMessages {
       return this.turns
         .caughtUp()
         .then((goesOn) => (goesOn ? this.forwardQuery(link, raw, decision) : undefined));
+    classified.runs += 1;
     this.extended.running(use);
     const inBatch = owed.isUnsynced;
-    // PostgreSQL 18 says "idle" at the Sync behind such a Query, and the batch's transaction is still open.
-    if (inBatch) link.isRetired = true;
     if (use.endsPrepared) this.own.clear();
     this.prepared.endOfBatch(inBatch ? link : undefined);
-    this.prepared.endUnnamed(link);
+    const undo = this.prepared.endUnnamed(link);
     const after = this.prepared.exportNamed(link, use, inBatch || use.copiesIn);
     const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
-    const settle = (done: boolean, { completed }: Outcome): void => {
+    const settle = (done: boolean, { completed, isDiscarded }: Outcome): void => {
+      if (isDiscarded) undo();
       const { statements } = classified;
       this.extended.ended(link, done ? statements : statements.slice(0, completed));
       // In a transaction block it may still be taken back.
@@ -222,7 +279,7 @@ export class ClientMessages {
     const message = text === undefined ? raw : query(text);
     this.turns.querySent();
     this.extended.querySent();
-    this.turns.forward(message, ends ? { of: 'query', settle } : 'query');
+    this.turns.forward(message, ends || inBatch ? { of: 'query', settle } : 'query');
     if (use.copiesIn) return owed.copyKnown();
     after();
     // What comes behind must not be taken for something that this one ends.
@@ -232,15 +289,9 @@ export class ClientMessages {
   private async answerQuery(
     statements: Extract<Decision, { action: 'answer' }>['statements'],
   ): Promise<void> {
-    const { owed, outlets, ownAnswers, log } = this.parts;
+    const { outlets, ownAnswers, log } = this.parts;
     if (!(await this.turns.caughtUp())) return;
     try {
-      // PostgreSQL would end the batch's transaction here; we can't, and it must not be left open unnoticed.
-      if (owed.isUnsynced) {
-        throw new HatiError('protocol_violation', {
-          params: { reason: 'a Query for HatiData between extended messages and their Sync' },
-        });
-      }
       for (const statement of statements) {
         this.turns.checkNotFailed();
         outlets.toClient(await answerSimple(ownAnswers, statement));

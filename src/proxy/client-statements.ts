@@ -2,13 +2,19 @@ import { newEngineStatement, type EngineStatement } from '../engine/pool/engine-
 import { HatiError } from '../errors.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { ParseMessage } from '../wire/frontend-messages.ts';
+import { parseKey } from './parse-settings.ts';
+import type { InForce } from './session-state.ts';
 
 /** A statement that the client has prepared for the engine under a name. */
 export interface ClientStatement {
   readonly classified: ClassifiedText;
-  engine: EngineStatement;
-  /** The settings that it is prepared under; undefined when nobody else uses it. */
-  settings: ReadonlyMap<string, string> | undefined;
+  readonly engine: EngineStatement;
+  /** What it is prepared under, wherever it is. */
+  readonly under: InForce;
+  /** What the client was told of its result: the body of RowDescription, empty for NoData. */
+  description: Buffer | undefined;
+  /** Elsewhere its result has turned out to be another than the client was told. */
+  isOutdated: boolean;
 }
 
 /** The unnamed one: prepared again by the same message where another connection, or another client, comes between. */
@@ -33,7 +39,25 @@ export class ClientStatements {
   /** Names that PREPARE gave in SQL: they are on the connection that the session keeps since. */
   readonly ofSql = new Set<string>();
   private readonly named = new Map<string, ClientStatement>();
+  /** Names, '' among them, by the batch in which a Parse or Close of them was sent last. */
+  private readonly changed = new Map<string, number>();
   private bytes = 0;
+
+  /** A Parse or Close of it goes out; an error before it in its batch may yet keep that from happening. */
+  changing(name: string, { batch, areAllAnswered }: Batches): void {
+    if (areAllAnswered) this.changed.clear();
+    this.changed.set(name, batch);
+  }
+
+  /** What is behind the name depends on answers to an earlier batch. */
+  isUndecided(name: string, { batch, answered }: Batches): boolean {
+    const changed = this.changed.get(name);
+    return changed !== undefined && changed >= answered && changed !== batch;
+  }
+
+  get count(): number {
+    return this.named.size;
+  }
 
   get(name: string): ClientStatement | undefined {
     return this.named.get(name);
@@ -78,48 +102,42 @@ export class ClientStatements {
   }
 }
 
+/** Of the response queue: how far the engine is. */
+export interface Batches {
+  readonly batch: number;
+  readonly answered: number;
+  readonly areAllAnswered: boolean;
+}
+
 /** What a statement is prepared under. */
 export interface Preparation {
-  readonly settings: ReadonlyMap<string, string>;
+  readonly inForce: InForce;
   /** How often definitions have changed. */
   readonly epoch: number;
   /** It may be prepared under other settings than these: then nobody else may use it. */
-  readonly isUncertain: boolean;
+  readonly isPrivate: boolean;
 }
 
 /** By text, as the reader's cache knows it. */
 const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
 
 /**
- * The one statement for all clients that prepare this text with these types under these settings: constants are read by
- * DateStyle and its like when a statement is prepared, and names by search_path.
+ * The one statement for all clients that prepare this text with these types under these settings.
  */
 export function engineStatement(
   classified: ClassifiedText,
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
-  { settings, epoch, isUncertain }: Preparation,
+  { inForce: { settings }, epoch, isPrivate }: Preparation,
 ): EngineStatement {
-  if (isUncertain) return newEngineStatement({ text, parameterTypes });
+  if (isPrivate || settings === undefined) return newEngineStatement({ text, parameterTypes });
   const known = shared.get(classified) ?? new Map<string, EngineStatement>();
   shared.set(classified, known);
-  const key = `${epoch} ${parameterTypes.join()} ${keyOf(settings)}`;
+  const key = `${epoch} ${parameterTypes.join()} ${parseKey(settings)}`;
   const found = known.get(key) ?? newEngineStatement({ text, parameterTypes });
   known.delete(key);
   known.set(key, found);
   if (known.size > mostVariants) known.delete(known.keys().next().value!);
   return found;
-}
-
-/** Settings are replaced and never changed, so each need be spelt out once. */
-const keys = new WeakMap<ReadonlyMap<string, string>, string>();
-
-function keyOf(settings: ReadonlyMap<string, string>): string {
-  let key = keys.get(settings);
-  if (key === undefined) {
-    key = JSON.stringify([...settings].filter(([name]) => name !== 'application_name'));
-    keys.set(settings, key);
-  }
-  return key;
 }
 
 /** Of one text; a client may change its settings as often as it likes. */

@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
+import { sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import type { ResponseQueue } from './response-queue.ts';
 import type { Outlets, Turns } from './turns.ts';
@@ -9,6 +10,9 @@ export interface CopyInParts {
   readonly outlets: Outlets;
   readonly turns: Turns;
 }
+
+/** PostgreSQL ignores any number of them; nobody has a use for more than one. */
+const mostWaiting = 1_000;
 
 /**
  * The messages of a client while the engine reads the data of a COPY.
@@ -21,7 +25,8 @@ export interface CopyInParts {
 export class CopyIn {
   private readonly parts: CopyInParts;
   private hasData = false;
-  private waiting: Buffer[] = [];
+  /** Syncs that came behind data. */
+  private waiting = 0;
 
   constructor(parts: CopyInParts) {
     this.parts = parts;
@@ -36,13 +41,18 @@ export class CopyIn {
         return undefined;
       case Frontend.CopyDone:
       case Frontend.CopyFail:
-        this.reset();
         owed.copyEnded();
         outlets.toEngine(raw);
+        if (this.waiting > 0) return this.outcome();
+        this.reset();
         // The text may hold another COPY.
         return owed.isQuery ? owed.copyKnown() : undefined;
       case Frontend.Sync:
-        if (this.hasData) this.waiting.push(Buffer.from(raw));
+        if (this.hasData) this.waiting += 1;
+        if (this.waiting > mostWaiting)
+          throw new HatiError('protocol_violation', {
+            params: { reason: `more than ${mostWaiting} Sync messages during COPY FROM STDIN` },
+          });
         return undefined;
       case Frontend.Flush:
         return undefined;
@@ -56,15 +66,22 @@ export class CopyIn {
     }
   }
 
+  /** A row may have been bad, and then the Syncs behind it count. */
+  private async outcome(): Promise<void> {
+    const { owed, turns } = this.parts;
+    await (owed.isQuery ? owed.copyKnown() : turns.caughtUp());
+    this.reset();
+  }
+
   /** An error has ended it: from here on Sync counts. */
   broken(): void {
     const { waiting } = this;
     this.reset();
-    for (const sync of waiting) this.parts.turns.forward(sync, 'sync');
+    for (let count = 0; count < waiting; count += 1) this.parts.turns.forward(sync, 'sync');
   }
 
   private reset(): void {
     this.hasData = false;
-    this.waiting = [];
+    this.waiting = 0;
   }
 }

@@ -2,7 +2,7 @@ import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import { reasonOf } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest } from '../engine/pool/pool.ts';
 import { HatiError } from '../errors.ts';
-import type { SessionUse } from '../policy/session-use.ts';
+import { worse, type Leaving, type SessionUse } from '../policy/session-use.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts';
 import { query } from '../wire/frontend-messages.ts';
 import { longestValue, type SessionState } from './session-state.ts';
@@ -12,20 +12,20 @@ export interface EngineHoldParts {
   readonly request: LinkRequest;
   readonly state: SessionState;
   readonly receiver: Receiver;
+  /** What would keep a connection is refused. */
+  readonly refusesPins: boolean;
+  /** No message has come in part. */
+  readonly isWhole: () => boolean;
   /** A transaction with definitions is over. */
   readonly onDefined: () => void;
   /** A connection has come to the session; nothing was written to it yet. */
   readonly onAttached: (link: EngineLink) => void;
+  /** What the client has set can't be set on any other connection: the session can't go on as it was. */
+  readonly onUnrestorable: (error: HatiError) => void;
 }
 
 /** Another connection is tried where one breaks before the client's first message is on it. */
 const mostAttempts = 3;
-
-class NotRestored extends HatiError {
-  constructor(reason: string) {
-    super('session_not_restored', { params: { reason } });
-  }
-}
 
 /** Undoes whatever code inside a statement may have done to a session; by itself, as PostgreSQL wants it. */
 const cleaning = query('DISCARD ALL');
@@ -65,7 +65,8 @@ export class EngineHold {
   /** The text is about to run. */
   running(use: SessionUse): void {
     this.parts.state.running(use);
-    if (use.taints && this.current !== undefined) this.current.isTainted = true;
+    const { current } = this;
+    if (current !== undefined) current.left = worse(current.left, use.leaves);
   }
 
   /** A Query has run without an error. */
@@ -73,7 +74,7 @@ export class EngineHold {
     this.parts.state.done(use);
     if (this.current === undefined) return;
     if (use.resetsSettings) this.current.settings = new Map();
-    if (use.endsState) this.current.isTainted = false;
+    if (use.endsState) this.current.left = 'nothing';
   }
 
   /** The engine owes nothing and is idle; all its bytes have been passed on. */
@@ -85,7 +86,15 @@ export class EngineHold {
     if (link === undefined || this.change !== undefined || state.pinned.size > 0) return;
     if (state.unread.length === 0) this.giveBack();
     // The session notices that its connection is gone.
-    else void this.changing(this.readSettings(link)).catch(() => undefined);
+    else void this.changing(this.readAndGiveBack(link)).catch(() => undefined);
+  }
+
+  /** For who can't wait until the session is at rest; only outside of a transaction. */
+  async learnSettings(): Promise<void> {
+    const { current, change } = this;
+    if (change !== undefined || current === undefined || this.parts.state.unread.length === 0)
+      return;
+    await this.changing(this.readSettings(current));
   }
 
   private changing(work: Promise<void>): Promise<void> {
@@ -111,37 +120,44 @@ export class EngineHold {
       return undefined;
     }
     state.restart();
-    const isClean = !link.isTainted || link.lastHolder === request.holder;
-    if (isClean && changes(link.settings, state.settings).length === 0) {
+    const left = link.lastHolder === request.holder ? 'nothing' : link.left;
+    if (left === 'nothing' && changes(link.settings, state.settings).length === 0) {
       this.attach(link);
       return undefined;
     }
-    return this.restore(link, isClean).catch(async (error: unknown) => {
+    return this.restore(link, left).catch(async (error: unknown) => {
       // It broke, and nothing of the client's was on it: another one may do.
-      if (attempt >= mostAttempts || error instanceof NotRestored) throw error;
+      if (attempt >= mostAttempts) throw error;
       await this.adopt(await pool.take(request), attempt + 1);
     });
   }
 
-  private async restore(link: EngineLink, isClean: boolean): Promise<void> {
-    const { state, request, pool } = this.parts;
-    if (!isClean) {
+  private async restore(link: EngineLink, left: Leaving): Promise<void> {
+    const { state, request, pool, onUnrestorable } = this.parts;
+    if (left === 'code') {
       const { error } = await link.exchange(cleaning);
       if (error !== undefined) {
-        link.close();
-        throw new NotRestored(reasonOf(error));
+        // Whoever left it like this was somebody else.
+        link.destroy();
+        throw new HatiError('engine_unreachable', { params: { reason: reasonOf(error) } });
       }
       link.cleaned();
     }
     const { settings } = state;
     const commands = changes(link.settings, settings);
+    if (left === 'sequences') commands.unshift('DISCARD SEQUENCES');
     if (commands.length > 0) {
       const { error } = await link.exchange(query(commands.join(';\n')));
       if (error !== undefined) {
-        link.close();
-        throw new NotRestored(reasonOf(error));
+        const failed = new HatiError('session_not_restored', {
+          params: { reason: reasonOf(error) },
+        });
+        pool.give(link);
+        onUnrestorable(failed);
+        return;
       }
       link.settings = settings;
+      if (left === 'sequences') link.left = 'nothing';
     }
     if (request.isOver()) pool.give(link);
     else this.attach(link);
@@ -154,10 +170,18 @@ export class EngineHold {
     this.parts.onAttached(link);
   }
 
+  private async readAndGiveBack(link: EngineLink): Promise<void> {
+    await this.readSettings(link);
+    const { state, request, isWhole } = this.parts;
+    if (link.isUsable && !request.isOver() && state.pinned.size === 0 && isWhole()) this.giveBack();
+  }
+
   private async readSettings(link: EngineLink): Promise<void> {
-    const { state, request, receiver } = this.parts;
+    const { state, receiver, refusesPins, onUnrestorable } = this.parts;
     const names = state.unread;
     try {
+      // A late one would hit the question.
+      if (link.mustSettleCancels) await link.settleCancels();
       const { rows, error } = await link.exchange(query(readingOf(names)));
       if (error !== undefined) throw new Error(reasonOf(error));
       state.read(names, new Map(rows.map(([name, value]) => [name!, value ?? null])));
@@ -168,7 +192,9 @@ export class EngineHold {
       return;
     }
     link.settings = state.settings;
-    if (!request.isOver() && state.pinned.size === 0) this.giveBack();
+    const [pin] = refusesPins ? state.pinned.values() : [];
+    if (pin !== undefined)
+      onUnrestorable(new HatiError('pinning_refused', { params: { what: pin } }));
   }
 
   private giveBack(): void {
@@ -193,10 +219,7 @@ LEFT JOIN pg_catalog.pg_settings AS s ON pg_catalog.lower(s.name) OPERATOR(pg_ca
 }
 
 /** What makes a session with the settings `from` one with the settings `to`. */
-function changes(
-  from: ReadonlyMap<string, string>,
-  to: ReadonlyMap<string, string>,
-): readonly string[] {
+function changes(from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>): string[] {
   if (from === to) return [];
   const resets = [...from.keys()]
     .filter((name) => !to.has(name))

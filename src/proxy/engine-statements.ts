@@ -1,17 +1,32 @@
-import { isEngineName, type EngineStatement } from '../engine/pool/engine-statement.ts';
+import {
+  isEngineName,
+  newEngineStatement,
+  type EngineStatement,
+} from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionUse } from '../policy/session-use.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { parseComplete } from '../wire/backend-messages.ts';
-import { closeStatement, parse, sync, type ParseMessage } from '../wire/frontend-messages.ts';
+import {
+  bind,
+  closePortal,
+  closeStatement,
+  describeStatement,
+  execute,
+  parse,
+  sync,
+  type ParseMessage,
+} from '../wire/frontend-messages.ts';
 import {
   engineStatement,
+  type Batches,
   type ClientStatement,
   type ClientStatements,
   type Preparation,
   type Undo,
 } from './client-statements.ts';
+import { changesOfReading, type Settings } from './parse-settings.ts';
 import { nothing } from './response-queue.ts';
 import type { Turns } from './turns.ts';
 
@@ -26,27 +41,26 @@ const closesNothing = closeStatement('hatidata: no statement has this name');
 export class EngineStatements {
   private readonly turns: Turns;
   private readonly client: ClientStatements;
+  private readonly batches: Batches;
   private readonly preparation: (link: EngineLink) => Preparation;
+  private readonly learnSettings: () => Promise<boolean>;
   /** Prepared since the last Sync: good until the next one, whatever becomes of it. */
   private readonly sentInBatch = new Set<EngineStatement>();
   /** Names that the engine knows for the length of this batch. */
-  private readonly exported = new Set<string>();
+  private readonly exported = new Map<string, EngineStatement>();
 
-  /** @param preparation what a statement is prepared under just now */
-  constructor(
-    turns: Turns,
-    client: ClientStatements,
-    preparation: (link: EngineLink) => Preparation,
-  ) {
+  constructor({ turns, client, batches, preparation, learnSettings }: EngineStatementsParts) {
     this.turns = turns;
     this.client = client;
+    this.batches = batches;
     this.preparation = preparation;
+    this.learnSettings = learnSettings;
   }
 
   /** Before the Sync that ends it. */
   endOfBatch(link: EngineLink | undefined): void {
     this.sentInBatch.clear();
-    if (link !== undefined) for (const name of this.exported) this.withdraw(link, name);
+    if (link !== undefined) for (const name of this.exported.keys()) this.withdraw(link, name);
     this.exported.clear();
   }
 
@@ -59,17 +73,19 @@ export class EngineStatements {
   ): void {
     const preparation = this.preparation(link);
     const engine = engineStatement(classified, message, preparation);
-    const undo = this.client.add(message.name, {
-      classified,
-      engine,
-      settings: preparation.isUncertain ? undefined : preparation.settings,
-    });
+    const under = preparation.inForce;
+    const statement = { classified, engine, under, description: undefined, isOutdated: false };
+    const undo = this.client.add(message.name, statement);
+    this.client.changing(message.name, this.batches);
     const settled = (done: boolean): void => {
       if (!done) undo();
       settle(done);
     };
     const state = link.statements.state(engine, this.sentInBatch);
     // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
+    const { prepared } = link.counts;
+    if (state === 'present') prepared.known += 1;
+    else prepared.first += 1;
     if (state === 'present' && !isFailed) {
       this.turns.forward(closesNothing, { of: 'close', shows: parseComplete, settle: settled });
       return;
@@ -85,27 +101,85 @@ export class EngineStatements {
     });
   }
 
-  /** Something is about to use it. */
-  ensure(link: EngineLink, statement: ClientStatement): void {
-    // It is another one where it would be prepared under other settings now.
-    const { settings, isUncertain } = this.preparation(link);
-    let state = link.statements.state(statement.engine, this.sentInBatch);
-    const isForeign = statement.settings !== undefined && !areSame(statement.settings, settings);
-    if (state !== 'present' && statement.settings !== undefined && (isForeign || isUncertain)) {
-      const own: Preparation = { settings, epoch: 0, isUncertain: true };
-      statement.engine = engineStatement(statement.classified, statement.engine, own);
-      statement.settings = undefined;
-      state = 'absent';
-    }
-    const { engine } = statement;
-    if (state === 'present') return;
+  /**
+   * Something is about to use it.
+   * @returns whether it can; if not, that has been answered.
+   */
+  ensure(link: EngineLink, statement: ClientStatement): boolean | Promise<boolean> {
+    const { engine, description } = statement;
+    if (statement.isOutdated) return this.refuse('prepared_result_changed');
+    const state = link.statements.state(engine, this.sentInBatch);
+    if (state === 'present') return true;
+    const present = this.preparation(link).inForce.settings;
+    const wanted = statement.under.settings;
+    if (wanted === undefined || present === undefined)
+      return this.learn(link, statement).then((isKnown) => isKnown && this.ensure(link, statement));
     if (state === 'unsure') this.hide(closeStatement(engine.name));
+    link.counts.prepared.again += 1;
     this.makeRoom(link, engine);
-    this.turns.forward(engine.parse, {
-      of: 'parse',
+    this.under(wanted, present, {}, () =>
+      this.turns.forward(engine.parse, {
+        of: 'parse',
+        shows: nothing,
+        settle: (done, { isDiscarded }) => link.statements.parsed(engine, done, isDiscarded),
+      }),
+    );
+    return description === undefined || this.isStillAs(description, statement);
+  }
+
+  /** Asks for the settings that were changed since the session was last at rest. */
+  private async learn(link: EngineLink, { under }: ClientStatement): Promise<boolean> {
+    if (!(await this.turns.caughtUp())) return false;
+    const isAnswered = await this.learnSettings();
+    const isKnown = under.settings && this.preparation(link).inForce.settings;
+    return (isAnswered && isKnown !== undefined) || this.refuse('prepared_under_others');
+  }
+
+  /** PostgreSQL refuses a statement whose result has another shape than it had when it was prepared. */
+  private async isStillAs(description: Buffer, statement: ClientStatement): Promise<boolean> {
+    let found: Buffer | undefined;
+    this.turns.forward(describeStatement(statement.engine.name), {
+      of: 'describe',
       shows: nothing,
-      settle: (done, { isDiscarded }) => link.statements.parsed(engine, done, isDiscarded),
+      onDescription: (body) => {
+        found = body;
+      },
     });
+    if (!(await this.turns.caughtUp())) return false;
+    if (found?.equals(description) === true) return true;
+    statement.isOutdated = true;
+    return this.refuse('prepared_result_changed');
+  }
+
+  private refuse(code: 'prepared_result_changed' | 'prepared_under_others'): false {
+    this.turns.refuse(new HatiError(code));
+    return false;
+  }
+
+  /** A statement keeps what its constants meant when the client prepared it, as far as that is known. */
+  private under(
+    wanted: Settings | undefined,
+    present: Settings | undefined,
+    how: { readonly isApart?: boolean },
+    prepare: () => void,
+  ): void {
+    const isKnown = wanted !== undefined && present !== undefined;
+    if (isKnown)
+      for (const command of changesOfReading(present, wanted)) this.hideCommand(command, how);
+    prepare();
+    if (isKnown)
+      for (const command of changesOfReading(wanted, present)) this.hideCommand(command, how);
+  }
+
+  private hideCommand(text: string, how: { readonly isApart?: boolean }): void {
+    const { name, parse: message } = newEngineStatement({ text, parameterTypes: [] });
+    const hidden = { shows: nothing, ...how };
+    this.turns.forward(message, { of: 'parse', ...hidden });
+    this.turns.forward(bind(name, name), { of: 'bind', ...hidden });
+    // The portal needs it no more, and an error in what follows would leave it behind.
+    this.turns.forward(closeStatement(name), { of: 'close', ...hidden });
+    this.turns.forward(execute(name), { of: 'execute', ...hidden });
+    this.turns.forward(closePortal(name), { of: 'close', ...hidden });
   }
 
   /** The client's Parse without a name. */
@@ -115,9 +189,11 @@ export class EngineStatements {
     settle: (done: boolean) => void,
   ): void {
     // A copy: the chunk that it came in is much larger.
+    link.counts.prepared.first += 1;
     const unnamed = { classified, parse: Buffer.from(raw) };
     const before = this.client.unnamed;
     this.client.unnamed = unnamed;
+    this.client.changing('', this.batches);
     link.statements.unnamed = unnamed;
     this.turns.forward(raw, {
       of: 'parse',
@@ -138,6 +214,7 @@ export class EngineStatements {
     const { unnamed } = this.client;
     if (unnamed === undefined) return false;
     if (link.statements.unnamed === unnamed) return true;
+    link.counts.prepared.again += 1;
     link.statements.unnamed = unnamed;
     this.turns.forward(unnamed.parse, {
       of: 'parse',
@@ -153,6 +230,7 @@ export class EngineStatements {
   endUnnamed(link: EngineLink): Undo {
     const before = this.client.unnamed;
     this.client.unnamed = undefined;
+    this.client.changing('', this.batches);
     link.statements.unnamed = undefined;
     return () => {
       this.client.unnamed ??= before;
@@ -162,6 +240,7 @@ export class EngineStatements {
   /** The client's Close. */
   close(name: string, settle: (done: boolean) => void): void {
     const undo = this.client.remove(name);
+    this.client.changing(name, this.batches);
     // The connection keeps it for whoever prepares the same.
     this.turns.forward(closesNothing, {
       of: 'close',
@@ -223,18 +302,20 @@ export class EngineStatements {
     { executed, deallocated }: SessionUse,
     isBatch: boolean,
   ): () => void {
-    const names = [...new Set([...executed, ...deallocated])].filter(
-      (name) => this.client.get(name) !== undefined && !this.exported.has(name),
-    );
+    const names = [...new Set([...executed, ...deallocated])].filter((name) => {
+      const statement = this.client.get(name);
+      return statement !== undefined && this.exported.get(name) !== statement.engine;
+    });
     for (const name of names) {
-      const { text, parameterTypes } = this.client.get(name)!.engine;
+      const { engine, under } = this.client.get(name)!;
+      const { text, parameterTypes } = engine;
+      const present = this.preparation(link).inForce.settings;
       this.hide(closeStatement(name));
-      this.turns.forward(parse({ name, text, parameterTypes }), {
-        of: 'parse',
-        shows: nothing,
-        isApart: !isBatch,
-      });
-      if (isBatch) this.exported.add(name);
+      const hidden = { shows: nothing, isApart: !isBatch };
+      this.under(under.settings, present, hidden, () =>
+        this.turns.forward(parse({ name, text, parameterTypes }), { of: 'parse', ...hidden }),
+      );
+      if (isBatch) this.exported.set(name, engine);
     }
     if (isBatch || names.length === 0) return () => undefined;
     this.hideSync();
@@ -293,9 +374,14 @@ export class EngineStatements {
   }
 }
 
-function areSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
-  if (one === other) return true;
-  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);
+export interface EngineStatementsParts {
+  readonly turns: Turns;
+  readonly client: ClientStatements;
+  readonly batches: Batches;
+  /** What a statement is prepared under just now. */
+  readonly preparation: (link: EngineLink) => Preparation;
+  /** Asks the engine for what is in force; false where it can't be asked. */
+  readonly learnSettings: () => Promise<boolean>;
 }
 
 export interface ParseContext {

@@ -12,7 +12,7 @@ import {
 } from '../wire/decode.ts';
 import { bindTo, closeStatement, describeStatement, parse } from '../wire/frontend-messages.ts';
 import type { TransactionStatus } from '../wire/protocol.ts';
-import type { ClientStatements } from './client-statements.ts';
+import type { ClientStatement, ClientStatements } from './client-statements.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { EngineStatements } from './engine-statements.ts';
 import type { OwnObjects } from './own-objects.ts';
@@ -29,6 +29,8 @@ export interface ExtendedQueryParts {
   readonly prepared: EngineStatements;
   readonly hold: EngineHold;
   readonly owed: ResponseQueue;
+  /** What would keep an engine connection is refused. */
+  readonly refusesPins: boolean;
   readonly status: () => TransactionStatus;
   readonly judge: (
     statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
@@ -50,9 +52,28 @@ export class ExtendedQuery {
     this.parts = parts;
   }
 
+  /** What is behind the name depends on answers that are still to come. */
+  isUndecided(name: string): boolean {
+    const { client, judged, owed } = this.parts;
+    return client.isUndecided(name, owed) || (judged.isCrowded(name) && !owed.isEmpty);
+  }
+
+  /** An error in the batch before may have kept a Parse or Close of this name from happening. */
+  private onceDecided(
+    name: string,
+    act: () => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    if (!this.isUndecided(name)) return act();
+    return this.parts.turns.caughtUp().then((goesOn) => (goesOn ? act() : undefined));
+  }
+
   parse(raw: Buffer, body: Buffer): Promise<void> | undefined {
     const message = decodeParse(body);
     if (this.parts.turns.isSkipping) return undefined;
+    return this.onceDecided(message.name, () => this.parseDecided(raw, message));
+  }
+
+  private parseDecided(raw: Buffer, message: DecodedParse): Promise<void> | undefined {
     const { textBytes: text, parameterTypes, name } = message;
     if (Buffer.byteLength(name) > longestName) {
       const params = { name: name.slice(0, longestName), limit: longestName };
@@ -77,6 +98,8 @@ export class ExtendedQuery {
     const { own, judged, turns } = this.parts;
     const names = decodeBindNames(body);
     if (turns.isSkipping) return undefined;
+    if (this.isUndecided(names.statement))
+      return this.onceDecided(names.statement, () => this.bind(raw, body));
     if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(body));
     const refusal =
       attempt(() => own.yieldPortal(names.portal)) ??
@@ -93,17 +116,26 @@ export class ExtendedQuery {
     const { own, turns } = this.parts;
     const object = decodeObjectName(body, 'Describe');
     if (turns.isSkipping) return undefined;
+    if (object.kind === 'statement' && this.isUndecided(object.name))
+      return this.onceDecided(object.name, () => this.describe(raw, body));
     if (own.has(object)) return turns.answer(() => own.describe(object));
     return turns.withEngine(
       (link) => {
         if (object.kind === 'portal') {
           if (object.name === '') return turns.forwardUnnamed(raw, 'describe');
           turns.forward(raw, 'describe');
-        } else
-          this.withStatement(link, object.name, (name) =>
-            turns.forward(name === undefined ? raw : describeStatement(name), 'describe'),
-          );
-        return undefined;
+          return undefined;
+        }
+        return this.withStatement(link, object.name, (statement) => {
+          if (statement === undefined) turns.forward(raw, 'describe');
+          else
+            turns.forward(describeStatement(statement.engine.name), {
+              of: 'describe',
+              onDescription: (description) => {
+                statement.description = description;
+              },
+            });
+        });
       },
       (response) => turns.fail(response),
     );
@@ -137,8 +169,10 @@ export class ExtendedQuery {
     raw: Buffer,
     { use, classified }: Special,
   ): Promise<void> {
-    const { turns, owed, hold } = this.parts;
+    const { turns, owed, hold, prepared } = this.parts;
     if (!(await turns.caughtUp())) return;
+    // It may have been bound in an earlier batch.
+    if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
     const settle = (done: boolean): void => {
       if (!done) return;
       this.ended(link, classified.statements);
@@ -154,6 +188,8 @@ export class ExtendedQuery {
     const { own, turns, judged, prepared, client } = this.parts;
     const object = decodeObjectName(body, 'Close');
     if (turns.isSkipping) return undefined;
+    if (object.kind === 'statement' && this.isUndecided(object.name))
+      return this.onceDecided(object.name, () => this.close(raw, body));
     // Closing is allowed in a failed transaction, too.
     if (own.has(object)) return turns.answer(() => own.close(object), 'always');
     return turns.withEngine(
@@ -181,14 +217,19 @@ export class ExtendedQuery {
     );
   }
 
-  /** A Query is on its way; what portals held before it is over, or will be told again. */
+  /** A Query is on its way: it ends the unnamed portal. */
   querySent(): void {
-    this.special.clear();
+    this.special.delete('');
+  }
+
+  /** Portals end with the transaction; those that were bound behind it are of the next one. */
+  endOfTransaction(): void {
+    const { answered } = this.parts.owed;
+    for (const [name, { batch }] of this.special) if (batch < answered) this.special.delete(name);
   }
 
   sync(raw: Buffer): Promise<void> | undefined {
     const { prepared, turns, hold, own } = this.parts;
-    this.special.clear();
     // Nothing was sent to the engine, so nobody else says that the batch's transaction is over.
     if (hold.link === undefined) own.endOfTransaction();
     prepared.endOfBatch(hold.link);
@@ -259,7 +300,7 @@ export class ExtendedQuery {
     message: DecodedParse,
     { statements }: Extract<Decision, { action: 'answer' }>,
   ): Promise<void> | undefined {
-    const { turns, own } = this.parts;
+    const { turns, own, client } = this.parts;
     const [statement, ...more] = statements;
     if (statement === undefined || more.length > 0) {
       return turns.refuse(
@@ -268,48 +309,67 @@ export class ExtendedQuery {
         }),
       );
     }
+    const { name } = message;
+    if (name !== '' && (client.get(name) !== undefined || client.ofSql.has(name)))
+      return turns.refuse(new HatiError('prepared_statement_exists', { params: { name } }));
     return turns.answer(() => own.parse(message, statement));
   }
 
-  private forwardBind(link: EngineLink, raw: Buffer, body: Buffer, names: BindNames): undefined {
+  private forwardBind(
+    link: EngineLink,
+    raw: Buffer,
+    body: Buffer,
+    names: BindNames,
+  ): Promise<void> | undefined {
     const { turns, client, prepared, own, useOf } = this.parts;
     const statement = names.statement === '' ? client.unnamed : client.get(names.statement);
     this.special.delete(names.portal);
     if (statement !== undefined) {
+      statement.classified.runs += 1;
       const use = this.wholeUse(useOf(statement.classified));
+      const [pin] = this.parts.refusesPins ? use.pins : [];
+      if (pin !== undefined)
+        return turns.refuse(new HatiError('pinning_refused', { params: { what: pin.detail } }));
       this.running(use);
       if (use.executed.length + use.deallocated.length > 0) prepared.exportNamed(link, use, true);
       if (use.endsPrepared) own.clear();
       const isSpecial =
-        use.endsPrepared || use.resetsSettings || use.copiesIn || use.deallocated.length > 0;
-      if (isSpecial) this.special.set(names.portal, { use, classified: statement.classified });
+        use.endsPrepared ||
+        use.resetsSettings ||
+        use.copiesIn ||
+        use.executed.length + use.deallocated.length > 0;
+      const { classified } = statement;
+      if (isSpecial)
+        this.special.set(names.portal, { use, classified, batch: this.parts.owed.batch });
     }
-    this.withStatement(link, names.statement, (name) => {
-      const message = name === undefined ? raw : bindTo(name, body, names);
+    return this.withStatement(link, names.statement, (known) => {
+      const message = known === undefined ? raw : bindTo(known.engine.name, body, names);
       if (names.portal === '') turns.bindUnnamed(message);
       else turns.forward(message, 'bind');
     });
-    return undefined;
   }
 
-  /** @param then gets our name for it; undefined where the engine knows it by the client's. */
+  /** @param then gets it; undefined where the engine knows it by the client's own name. */
   private withStatement(
     link: EngineLink,
     name: string,
-    then: (name: string | undefined) => void,
-  ): void {
+    then: (statement: ClientStatement | undefined) => void,
+  ): Promise<void> | undefined {
     const { client, prepared, turns } = this.parts;
     if (name === '') {
       if (prepared.ensureUnnamed(link)) then(undefined);
       else turns.refuse(new HatiError('unnamed_statement_unknown'));
-      return;
+      return undefined;
     }
     const statement = client.get(name);
     if (statement !== undefined) {
-      prepared.ensure(link, statement);
-      then(statement.engine.name);
+      const isThere = prepared.ensure(link, statement);
+      if (isThere instanceof Promise)
+        return isThere.then((goesOn) => (goesOn ? then(statement) : undefined));
+      if (isThere) then(statement);
     } else if (client.ofSql.has(name)) then(undefined);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));
+    return undefined;
   }
 
   /** PostgreSQL lets go of the unnamed statement before it reads the text that was to replace it. */
@@ -326,6 +386,8 @@ export class ExtendedQuery {
 interface Special {
   readonly use: SessionUse;
   readonly classified: ClassifiedText;
+  /** The batch that it was bound in. */
+  readonly batch: number;
 }
 
 /** PostgreSQL compares no more bytes of a prepared statement's name than NAMEDATALEN - 1: two longer ones may be one. */

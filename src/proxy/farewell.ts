@@ -7,7 +7,7 @@ const farewellMs = 5_000;
 /** The same when others press behind him. */
 export const hurriedFarewellMs = 200;
 
-/** Tells a client that is not a session why it is sent away. */
+/** Last words to a client that does not get a session. */
 export function farewell(socket: Socket, error: HatiError, patienceMs = farewellMs): void {
   if (socket.writable) socket.end(errorResponse(error, 'FATAL'));
   // Unread bytes would turn the close into a reset, and the client might never see the reason.

@@ -8,8 +8,16 @@ import { HatiError, type ErrorCode } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { SessionAbout } from '../metrics/tracing.ts';
 import { mayChange } from '../policy/authority.ts';
-import { pinsOfStart, type Pin } from '../policy/session-use.ts';
-import type { KeyFunctions, Principal, SystemRelations } from '../ports.ts';
+import { pinsOfStart, type Pin, type PinReason } from '../policy/session-use.ts';
+import type {
+  CancelForwarding,
+  CancelKey,
+  CancelKeyIssuer,
+  KeyFunctions,
+  Principal,
+  SessionCounts,
+  SystemRelations,
+} from '../ports.ts';
 import {
   authenticationOk,
   backendKeyData,
@@ -21,10 +29,12 @@ import { authenticate, type AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
 import { farewell, hurriedFarewellMs } from './farewell.ts';
 import { ClientGone } from './handshake-reader.ts';
-import { LiveSessions } from './live-sessions.ts';
+import type { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
 import type { PipelineParts } from './pipeline.ts';
+import { Places, type PlaceLimits } from './places.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
+import { Rounds, type TimeLimits } from './session-clock.ts';
 import { Session } from './session.ts';
 import { SessionState } from './session-state.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
@@ -32,6 +42,10 @@ import { readFirstWords, readPassword, type Startup } from './startup.ts';
 export interface ListenerParts {
   readonly pools: Readonly<Record<EngineRole, EnginePool>>;
   readonly pooling: PoolMode;
+  /** Those that it opens; for others to look at. */
+  readonly sessions: LiveSessions;
+  /** Told when a session begins to keep its engine connection. */
+  readonly onPin: (reason: PinReason) => void;
   /** Ends a backend of that role. */
   readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
   readonly authentication: AuthenticationParts;
@@ -41,14 +55,20 @@ export interface ListenerParts {
   readonly secureContext: SecureContext | undefined;
   /** Other machines may connect without TLS. */
   readonly allowCleartext: boolean;
-  readonly limits: {
-    readonly connections: number;
-    readonly messageBytes: number;
-    readonly startupSeconds: number;
-  };
+  readonly limits: ListenerLimits;
+  readonly cancelKeys: CancelKeyIssuer;
+  readonly cancels: CancelForwarding;
+  readonly sessionCounts: SessionCounts;
   /** Told of what becomes of connections. */
   readonly meter: ConnectionMeter;
   readonly log: Logger;
+}
+
+export interface ListenerLimits extends PlaceLimits, TimeLimits {
+  readonly messageBytes: number;
+  readonly startupSeconds: number;
+  /** How long transactions may go on when sessions have to end. */
+  readonly drainSeconds: number;
 }
 
 export interface ConnectionMeter {
@@ -69,23 +89,36 @@ const sparePlaces = 100;
  */
 export class Listener {
   private readonly parts: ListenerParts;
-  private readonly sessions = new LiveSessions();
+  private readonly sessions: LiveSessions;
   private readonly servers: Server[] = [];
   /** Connections that are being set up. */
   private readonly arriving = new Set<Socket>();
   /** Those of them that are not known yet. */
   private readonly unknown: Arrivals;
-  /** Places taken by clients that are known: sessions, and those about to be one. */
-  private taken = 0;
+  /** For clients that are known: sessions, and those about to be one. */
+  private readonly places: Places;
+  private readonly rounds: Rounds;
   /** Of whoever waits until nobody is left. */
   private onEmpty: (() => void) | undefined;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
+    this.sessions = parts.sessions;
     this.unknown = new Arrivals(parts.limits.connections + sparePlaces);
-    parts.authentication.keys.onEnded((secretId) => {
+    this.places = new Places(parts.limits, parts.sessionCounts);
+    this.rounds = new Rounds(parts.limits, (now) => {
+      for (const session of this.sessions.all()) session.checkTime(now);
+    });
+    const { keys } = parts.authentication;
+    keys.onEnded((secretId) => {
       void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
     });
+    keys.onOutage(() => {
+      const error = new HatiError('store_unreachable');
+      const patienceMs = parts.limits.drainSeconds * 1_000;
+      void this.sessions.endKeys(error, patienceMs, () => keys.isRefusing);
+    });
+    parts.cancels.onCancel((key) => this.sessions.cancel(key));
   }
 
   /** Connections that are not a session yet. */
@@ -122,7 +155,7 @@ export class Listener {
   }
 
   private get isEmpty(): boolean {
-    return this.arriving.size === 0 && this.taken === 0;
+    return this.arriving.size === 0 && this.sessions.size === 0;
   }
 
   private gone(): void {
@@ -144,6 +177,7 @@ export class Listener {
     for (const socket of this.arriving) socket.destroy();
     await this.sessions.endAll(new HatiError('shutting_down'), patienceMs);
     await Promise.all(closed);
+    this.rounds.stop();
   }
 
   private async welcome(socket: Socket): Promise<void> {
@@ -167,7 +201,7 @@ export class Listener {
       });
       if (words.kind === 'cancel') {
         // Clients take the end of this connection for "it is cancelled", and send the next statement.
-        await this.sessions.cancel(words.key);
+        await this.cancel(words.key);
         // Whatever else it sends is not read, and must not keep it open.
         socket.destroySoon();
         return;
@@ -184,22 +218,24 @@ export class Listener {
     }
   }
 
+  private cancel(key: CancelKey): Promise<void> {
+    const isHere = this.sessions.has(key.processId);
+    return isHere ? this.sessions.cancel(key) : this.parts.cancels.forward(key);
+  }
+
   private async admit(startup: Startup, connection: Socket): Promise<void> {
-    const { limits, allowCleartext } = this.parts;
+    const { allowCleartext } = this.parts;
     const peer = peerOf(startup.socket);
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
-    if (this.taken >= limits.connections) {
-      throw new HatiError('too_many_connections', { params: { limit: limits.connections } });
-    }
-    this.taken += 1;
-    let session: Session | undefined;
+    const leave = await this.places.take(principal);
     try {
-      session = await this.open(startup, principal, peer.address);
-    } finally {
-      if (session === undefined) this.taken -= 1;
+      await this.open(startup, principal, { source: peer.address, leave });
+    } catch (error) {
+      leave();
+      throw error;
     }
   }
 
@@ -216,11 +252,19 @@ export class Listener {
     );
   }
 
-  private async open(startup: Startup, principal: Principal, source: string): Promise<Session> {
+  /** @param about `leave` is called when the session has ended. */
+  private async open(
+    startup: Startup,
+    principal: Principal,
+    { source, leave }: { readonly source: string; readonly leave: () => void },
+  ): Promise<void> {
     const { parts } = this;
     const { socket } = startup;
     const wanted = engineSession(principal, startup);
     if (wanted instanceof HatiError) throw wanted;
+    const pins = pinsOfStart(startup.settings);
+    if (parts.pooling === 'transaction' && pins[0] !== undefined)
+      throw new HatiError('pinning_refused', { params: { what: pins[0].detail } });
     const role = mayChange(principal.authority) ? 'writer' : 'reader';
     const pool = parts.pools[role];
     const partition = pool.partition(wanted.start);
@@ -234,9 +278,13 @@ export class Listener {
       onWaiting: () => undefined,
     });
     // The key may have ended while the engine was being asked.
-    if (!parts.authentication.keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
+    const { keys } = parts.authentication;
+    if (!keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
+    if (principal.kind === 'key' && keys.isRefusing) throw new HatiError('store_unreachable');
     if (socket.destroyed) throw new ClientGone();
-    const cancelKey = this.sessions.newCancelKey(startup.cancelSecretBytes);
+    const cancelKey = parts.cancelKeys.issue(startup.cancelSecretBytes, (processId) =>
+      this.sessions.has(processId),
+    );
     const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
     const reported = new Map([...parameters, ...wanted.settings]);
     const meter = parts.meter.opened({
@@ -248,10 +296,14 @@ export class Listener {
       early: startup.reader.rest,
       pool,
       partition,
-      state: new SessionState(wanted.settings, [
-        ...(parts.pooling === 'session' ? [ownConnection] : []),
-        ...pinsOfStart(startup.settings),
-      ]),
+      state: new SessionState(
+        wanted.settings,
+        [...(parts.pooling === 'session' ? [ownConnection] : []), ...pins],
+        ({ reason, detail }) => {
+          parts.onPin(reason);
+          log.debug({ reason, detail }, 'the session keeps its engine connection');
+        },
+      ),
       reported,
       refusesPins: parts.pooling === 'transaction',
       terminate: (processId) => parts.terminate(role, processId),
@@ -266,12 +318,13 @@ export class Listener {
         actor: { principal, source },
       },
       messageBytes: parts.limits.messageBytes,
+      timeLimits: parts.limits,
       log,
       meter,
       onClosed: () => {
         meter.close();
         this.sessions.remove(cancelKey);
-        this.taken -= 1;
+        leave();
         this.gone();
         log.debug('session ended');
       },
@@ -287,7 +340,6 @@ export class Listener {
     );
     session.start();
     log.debug({ scope: principal.authority.scope }, 'session began');
-    return session;
   }
 
   private asClientError(error: unknown): HatiError {

@@ -1,6 +1,11 @@
-import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { EngineLink } from '../engine/pool/link.ts';
+import type { EnginePool } from '../engine/pool/pool.ts';
 import type { HatiError } from '../errors.ts';
-import type { SecretId } from '../ports.ts';
+import type * as metered from '../metrics/session-meter.ts';
+import type { PinReason } from '../policy/session-use.ts';
+import type { Actor, CancelKey, SecretId } from '../ports.ts';
 
 /** What the registry needs of a session. */
 export interface LiveSession {
@@ -11,15 +16,30 @@ export interface LiveSession {
   end(error: HatiError): Promise<void>;
   /** The same as soon as no transaction is open and no answer is owed. */
   endAtRest(error: HatiError): Promise<void>;
+  /** Ends what has taken too long. @param now of a clock in milliseconds. */
+  checkTime(now: number): void;
+  look(): SessionLook;
 }
 
-/** What a client must present to cancel: the two values of BackendKeyData. */
-export interface CancelKey {
-  readonly processId: number;
-  readonly secret: Buffer;
+/** A session as an operator sees it. Whoever looks changes nothing. */
+export interface SessionLook {
+  readonly actor: Actor;
+  readonly pool: EnginePool;
+  readonly client: Socket;
+  /** By `Date.now()`. */
+  readonly connectedAt: number;
+  readonly state: metered.SessionState | 'ending';
+  /** By `performance.now()`, as is `waitingSince`: since when it waits for an engine connection. */
+  readonly since: number;
+  readonly waitingSince: number | undefined;
+  /** The engine connection that it holds. */
+  readonly link: EngineLink | undefined;
+  /** Why it keeps that, and what did it. */
+  readonly pins: ReadonlyMap<PinReason, string>;
+  readonly preparedCount: number;
+  /** As the engine shows it. */
+  readonly applicationName: string | undefined;
 }
-
-const largestProcessId = 0x7fff_ffff;
 
 /** All sessions of this process, to be found by their cancel key and by their API key. */
 export class LiveSessions {
@@ -29,12 +49,12 @@ export class LiveSessions {
     return this.sessions.size;
   }
 
-  /** @param secretBytes 4 under protocol 3.0, 32 from 3.2 on. */
-  newCancelKey(secretBytes: 4 | 32): CancelKey {
-    for (;;) {
-      const processId = randomInt(1, largestProcessId);
-      if (!this.sessions.has(processId)) return { processId, secret: randomBytes(secretBytes) };
-    }
+  *all(): Iterable<LiveSession> {
+    for (const { session } of this.sessions.values()) yield session;
+  }
+
+  has(processId: number): boolean {
+    return this.sessions.has(processId);
   }
 
   add(key: CancelKey, session: LiveSession): void {
@@ -45,6 +65,11 @@ export class LiveSessions {
     this.sessions.delete(key.processId);
   }
 
+  /** Each with the process id that its client was told. */
+  look(): (readonly [id: number, look: SessionLook])[] {
+    return [...this.sessions].map(([id, { session }]) => [id, session.look()]);
+  }
+
   async cancel({ processId, secret }: CancelKey): Promise<void> {
     const entry = this.sessions.get(processId);
     if (entry === undefined || entry.secret.length !== secret.length) return;
@@ -52,22 +77,32 @@ export class LiveSessions {
   }
 
   async endBySecret(secretId: SecretId, error: HatiError): Promise<void> {
-    await this.endWhere((session) => session.secretId === secretId, error);
+    const concerned = [...this.all()].filter((session) => session.secretId === secretId);
+    await Promise.all(concerned.map((session) => session.end(error)));
   }
 
   /** @param patienceMs how long transactions may go on. */
-  async endAll(reason: HatiError, patienceMs: number): Promise<void> {
-    const sessions = [...this.sessions.values()].map(({ session }) => session);
-    const timer = setTimeout(() => void this.endWhere(() => true, reason), patienceMs);
-    await Promise.all(sessions.map((session) => session.endAtRest(reason)));
-    clearTimeout(timer);
+  endAll(reason: HatiError, patienceMs: number): Promise<void> {
+    return endPatiently([...this.all()], reason, patienceMs, () => true);
   }
 
-  private async endWhere(
-    matches: (session: LiveSession) => boolean,
-    error: HatiError,
-  ): Promise<void> {
-    const sessions = [...this.sessions.values()].map((entry) => entry.session).filter(matches);
-    await Promise.all(sessions.map((session) => session.end(error)));
+  /** The same for those that act for a key. @param isMeant whether transactions shall end by then after all. */
+  endKeys(reason: HatiError, patienceMs: number, isMeant: () => boolean): Promise<void> {
+    const concerned = [...this.all()].filter((session) => session.secretId !== undefined);
+    return endPatiently(concerned, reason, patienceMs, isMeant);
   }
+}
+
+async function endPatiently(
+  sessions: readonly LiveSession[],
+  reason: HatiError,
+  patienceMs: number,
+  isMeant: () => boolean,
+): Promise<void> {
+  const ended = Promise.all(sessions.map((session) => session.endAtRest(reason)));
+  const timer = setTimeout(() => {
+    if (isMeant()) for (const session of sessions) void session.end(reason);
+  }, patienceMs);
+  await ended;
+  clearTimeout(timer);
 }

@@ -41,7 +41,7 @@ export interface BoundValues {
 /** A whole answer to a simple Query, without ReadyForQuery. */
 export async function answerSimple(parts: OwnAnswerParts, statement: Statement): Promise<Buffer> {
   const system = systemCall(statement);
-  if (system.kind === 'systemRead') return parts.relations.query(statement.text);
+  if (system.kind === 'systemRead') return parts.relations.query(statement);
   const { row, rows, tag } = await run(parts, system, undefined);
   const description = row.equals(noData) ? [] : [row];
   return Buffer.concat([...description, ...rows, commandComplete(tagWithCount(tag, rows.length))]);
@@ -60,7 +60,7 @@ export async function describe(
   const system = systemCall(statement);
   switch (system.kind) {
     case 'systemRead':
-      return parts.relations.describe(statement.text, parameterTypes);
+      return parts.relations.describe(statement, parameterTypes);
     case 'keyFunction': {
       const count = Math.max(
         0,
@@ -82,18 +82,19 @@ export function execute(
   statement: Statement,
   values: BoundValues,
 ): Promise<OwnResult> {
-  return run(parts, systemCall(statement), { ...values, text: statement.text });
+  return run(parts, systemCall(statement), { ...values, statement });
 }
 
 async function run(
   parts: OwnAnswerParts,
   system: SystemCall,
-  bound: (BoundValues & { readonly text: string }) | undefined,
+  bound: (BoundValues & { readonly statement: Statement }) | undefined,
 ): Promise<OwnResult> {
   switch (system.kind) {
     case 'systemRead': {
       if (bound === undefined) throw new Error('a simple read is answered as a whole');
-      const result = await parts.relations.execute(bound.text, bound.parameterTypes, bound.tail);
+      const { statement, parameterTypes, tail } = bound;
+      const result = await parts.relations.execute(statement, parameterTypes, tail);
       return { ...result, tag: 'SELECT' };
     }
     case 'keyFunction': {

@@ -59,6 +59,10 @@ export class OwnObjects {
     return this.statements.size === 0 && this.portals.size === 0;
   }
 
+  get statementCount(): number {
+    return this.statements.size;
+  }
+
   hasStatement(name: string): boolean {
     return this.statements.has(name);
   }

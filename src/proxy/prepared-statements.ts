@@ -36,6 +36,9 @@ interface Entry {
 /** Rough memory of what is remembered for one session. */
 const mostBytes = 8 * 1024 * 1024;
 
+/** Of one name, that may be behind it until the engine has answered. */
+const mostPending = 64;
+
 /** What the engine made of a message: called once it is known. */
 export type Settle = (done: boolean) => void;
 
@@ -68,9 +71,18 @@ export class PreparedStatements {
         if (error !== undefined) return { action: 'refuse', error };
       }
       // Whether it came to be is not known here, so what was behind the name before stays as well.
-      for (const name of prepared) this.add(name, { classified, parameterTypes: [] });
+      for (const name of prepared) {
+        const known = this.entries.get(name)?.judged ?? [];
+        if (!known.some((each) => each.classified === classified))
+          this.add(name, { classified, parameterTypes: [] });
+      }
     }
     return decision;
+  }
+
+  /** So much was sent for this name that answers have to be waited for. */
+  isCrowded(name: string): boolean {
+    return (this.entries.get(name)?.judged.length ?? 0) >= mostPending;
   }
 
   /** A Parse is on its way. */

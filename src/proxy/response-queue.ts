@@ -21,8 +21,10 @@ export interface Noted {
   readonly of: Kind;
   /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
   readonly settle?: (done: boolean, more: Outcome) => void;
-  /** What the client gets in place of the completion; nothing for a message of our own. Only for parse, close and sync. */
+  /** What the client gets in place of the answer; nothing for a message of our own. It may not have rows. */
   readonly shows?: Buffer;
+  /** Of a Describe: told what the result looks like, by the body of RowDescription; empty for NoData. */
+  readonly onDescription?: (body: Buffer) => void;
   /** A message of our own with a Sync of its own: its error is not the client's either. */
   readonly isApart?: boolean;
 }
@@ -68,6 +70,16 @@ export class ResponseQueue {
   private copyWaiters: (() => void)[] = [];
   private skipping = false;
   private unsynced = false;
+  private executed = false;
+  /** Syncs and Queries that were sent. */
+  private sent = 0;
+  private done = 0;
+  /** The number of the Query behind which nothing was sent since. */
+  private lastQuery: number | undefined;
+  /** Entries for which the scanner has to keep more messages whole. */
+  private thorough = 0;
+  /** Another number after each ReadyForQuery, and whenever nothing is owed. */
+  progress = 0;
   /** An error was among the answers to the Query at the head. */
   private queryFailed = false;
   private waiters: (() => void)[] = [];
@@ -82,9 +94,36 @@ export class ResponseQueue {
     return this.skipping;
   }
 
-  /** Messages of an extended batch were sent, and no Sync behind them: a transaction may be under way. */
+  /** The number of the batch that is being sent: a Sync or a Query ends one. */
+  get batch(): number {
+    return this.sent;
+  }
+
+  /** How many batches are answered. */
+  get answered(): number {
+    return this.done;
+  }
+
+  get areAllAnswered(): boolean {
+    return this.sent === this.done;
+  }
+
+  /** Answers are looked at, or kept from the client, that otherwise just flow. */
+  get isThorough(): boolean {
+    return this.thorough > 0;
+  }
+
+  /**
+   * Messages of an extended batch were sent, and no Sync behind them: a transaction may be under way. A Query among them ends
+   * it only once it is answered; behind an error it would be skipped like the rest.
+   */
   get isUnsynced(): boolean {
     return this.unsynced;
+  }
+
+  /** The same, and among them what runs a statement. */
+  get hasExecuted(): boolean {
+    return this.executed;
   }
 
   push(expected: Expected): void {
@@ -95,7 +134,14 @@ export class ResponseQueue {
       settle(expected, false, { isDiscarded: true, completed: 0 });
       return;
     }
-    this.unsynced = kind !== 'sync' && kind !== 'query';
+    if (kind === 'query') this.lastQuery = this.sent;
+    else {
+      this.lastQuery = undefined;
+      this.unsynced = kind !== 'sync';
+      this.executed = this.unsynced && (this.executed || kind === 'execute');
+    }
+    if (kind === 'sync' || kind === 'query') this.sent += 1;
+    if (needsBodies(expected)) this.thorough += 1;
     this.entries.push(expected);
   }
 
@@ -120,8 +166,11 @@ export class ResponseQueue {
     this.copying = false;
   }
 
-  /** @returns what the client gets in place of the message; undefined: the message. */
-  onHeader(type: number): Buffer | undefined {
+  /**
+   * @param body where `isThorough`
+   * @returns what the client gets in place of the message; undefined: the message.
+   */
+  onHeader(type: number, body?: Buffer): Buffer | undefined {
     if (type === Backend.CopyInResponse) {
       this.copying = true;
       this.wakeCopy();
@@ -131,8 +180,11 @@ export class ResponseQueue {
     const completed = completes.get(type);
     const head = this.entries[0];
     if (completed === undefined || head === undefined || completed !== kindOf(head))
-      return undefined;
+      // The first half of what a Describe of a statement brings.
+      return type === Backend.ParameterDescription ? head && showsOf(head) : undefined;
     this.copying = false;
+    if (body !== undefined && typeof head === 'object' && 'onDescription' in head)
+      head.onDescription?.(Buffer.from(body));
     settle(head, true, { isDiscarded: false, completed: 0 });
     this.shift();
     return showsOf(head);
@@ -154,8 +206,10 @@ export class ResponseQueue {
     const discarded = sync < 0 ? this.entries : this.entries.slice(0, sync);
     this.entries = sync < 0 ? [] : this.entries.slice(sync);
     // Last first, as each undoes what it did when it was sent.
-    for (const entry of discarded.toReversed())
+    for (const entry of discarded.toReversed()) {
+      if (needsBodies(entry)) this.thorough -= 1;
       settle(entry, false, { isDiscarded: entry !== head, completed: 0 });
+    }
     this.wake();
     return isApart(head) ? nothing : responseOf(head);
   }
@@ -168,6 +222,12 @@ export class ResponseQueue {
     // Whose it is can't be known, and what comes behind would go to the wrong one.
     if (head === undefined || (kind !== 'sync' && kind !== 'query'))
       throw new Error('the engine is ready for a query where none was due');
+    if (kind === 'query' && this.lastQuery === this.done) {
+      this.unsynced = false;
+      this.executed = false;
+    }
+    this.done += 1;
+    this.progress += 1;
     this.shift();
     const { completed, queryFailed } = this;
     this.completed = 0;
@@ -189,7 +249,9 @@ export class ResponseQueue {
   }
 
   private shift(): void {
-    this.entries.shift();
+    const head = this.entries.shift();
+    if (head !== undefined && needsBodies(head)) this.thorough -= 1;
+    if (this.isEmpty) this.progress += 1;
     this.wake();
   }
 
@@ -226,6 +288,14 @@ function settle(expected: Expected, done: boolean, more: Outcome): void {
 
 function showsOf(expected: Expected): Buffer | undefined {
   return typeof expected === 'object' && 'shows' in expected ? expected.shows : undefined;
+}
+
+/** The completions of these are not among what the scanner always keeps whole. */
+function needsBodies(expected: Expected): boolean {
+  if (typeof expected !== 'object' || 'response' in expected) return false;
+  const { of, shows, onDescription } = expected;
+  const isHidden = shows !== undefined && (of === 'bind' || of === 'execute' || of === 'describe');
+  return isHidden || onDescription !== undefined;
 }
 
 function isApart(expected: Expected): boolean {

@@ -1,4 +1,5 @@
 import type { Pin, PinReason, SessionUse } from '../policy/session-use.ts';
+import { isFollowedByPlans, isReadByParse } from './parse-settings.ts';
 
 /**
  * What a client's session has that goes with it from one engine connection to the next, and what ties it to the one it
@@ -12,15 +13,27 @@ export class SessionState {
   private readonly pins: Map<PinReason, string>;
   private readonly touched = new Set<string>();
   /** SET LOCAL: until the transaction is over. */
-  private hasLocal = false;
+  private readonly local = new Set<string>();
   private defines = false;
+  private reading: InForce;
+  private readonly onPin: (pin: Pin) => void;
 
-  /** @param pins that last as long as the session. */
-  constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[]) {
+  /**
+   * @param pins that last as long as the session.
+   * @param onPin told of each reason once, until it is gone again.
+   */
+  constructor(
+    initial: ReadonlyMap<string, string>,
+    pins: readonly Pin[],
+    onPin: (pin: Pin) => void,
+  ) {
     this.initial = initial;
     this.settings = initial;
+    this.reading = { settings: initial };
     this.held = new Map(pins.map(({ reason, detail }) => [reason, detail]));
     this.pins = new Map(this.held);
+    this.onPin = onPin;
+    for (const [reason, detail] of this.held) onPin({ reason, detail });
   }
 
   /** Why the session keeps its connection; empty when it need not. */
@@ -33,26 +46,33 @@ export class SessionState {
     return [...this.touched];
   }
 
-  /** `settings` may not be what is in force. */
-  get isUncertain(): boolean {
-    return this.hasLocal || this.touched.size > 0;
+  /** What a statement that is prepared now is understood by. */
+  get inForce(): InForce {
+    return [...this.local].some(isReadByParse) ? { settings: undefined } : this.reading;
+  }
+
+  /** Names in a statement may mean something else just now than `settings` says. */
+  get areNamesUncertain(): boolean {
+    if (this.local.size + this.touched.size === 0) return false;
+    return [...this.local, ...this.touched].some(isFollowedByPlans);
   }
 
   /** No transaction is open any more. @returns whether definitions may have changed in it. */
   transactionOver(): boolean {
     const { defines } = this;
-    this.hasLocal = false;
+    this.local.clear();
     this.defines = false;
     return defines;
   }
 
   /** A text is on its way to the engine. */
-  running({ pins, settings, resetsSettings, hasLocalSettings, defines }: SessionUse): void {
-    this.hasLocal ||= hasLocalSettings;
+  running({ pins, settings, resetsSettings, localSettings, defines }: SessionUse): void {
+    for (const name of localSettings) this.local.add(name);
     this.defines ||= defines;
-    for (const { reason, detail } of pins) this.pins.set(reason, detail);
+    for (const pin of pins) this.pin(pin);
     for (const name of settings) if (!unreadable.has(name)) this.touched.add(name);
     if (resetsSettings) for (const name of this.settings.keys()) this.touched.add(name);
+    if (resetsSettings || settings.some(isReadByParse)) this.reading = { settings: undefined };
   }
 
   /** A text that was a Query of its own has run, without an error. */
@@ -64,6 +84,7 @@ export class SessionState {
     if (!resetsSettings) return;
     this.touched.clear();
     this.settings = new Map();
+    this.reading = { settings: this.settings };
   }
 
   /** What the engine says of `unread`; null for what is not set any more. */
@@ -74,7 +95,7 @@ export class SessionState {
       if (value === null) settings.delete(name);
       else if (value.length <= longestValue) settings.set(name, value);
       // Too long to be carried along.
-      else this.pins.set('setting', name);
+      else this.pin({ reason: 'setting', detail: name });
       this.touched.delete(name);
     }
     const characters = [...settings].reduce(
@@ -82,8 +103,14 @@ export class SessionState {
       0,
     );
     if (settings.size > mostSettings || characters > longestValue)
-      this.pins.set('setting', 'so many settings');
+      this.pin({ reason: 'setting', detail: 'so many settings' });
     this.settings = settings;
+    if (this.touched.size === 0) this.reading.settings ??= settings;
+  }
+
+  private pin(pin: Pin): void {
+    if (!this.pins.has(pin.reason)) this.onPin(pin);
+    this.pins.set(pin.reason, pin.detail);
   }
 
   /** A connection comes to the session: what RESET took from it is what it began with. */
@@ -92,6 +119,12 @@ export class SessionState {
       if (!this.settings.has(name)) this.settings = new Map([...this.settings, [name, value]]);
     }
   }
+}
+
+/** Settings that statements were prepared under. */
+export interface InForce {
+  /** Undefined until the engine was asked for them. */
+  settings: ReadonlyMap<string, string> | undefined;
 }
 
 /** Settings that go with the session from one connection to the next, and their characters; with more it keeps the one it has. */

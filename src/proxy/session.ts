@@ -16,11 +16,12 @@ import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages } from './client-messages.ts';
 import { EngineHold } from './engine-hold.ts';
 import { reportedPath, unsafeParameter } from './engine-parameters.ts';
-import type { LiveSession } from './live-sessions.ts';
+import type { LiveSession, SessionLook } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
-import { ResponseQueue } from './response-queue.ts';
+import { nothing, ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
+import { SessionClock, type Doing, type TimeLimits } from './session-clock.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from './session-state.ts';
 import { closeOf, destroyUnlessClosed, drained } from './sockets.ts';
@@ -50,6 +51,7 @@ export interface SessionParts {
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
+  readonly timeLimits: TimeLimits;
   readonly log: Logger;
   readonly meter: SessionMeter;
   /** Called once, when both sides are closed. */
@@ -80,6 +82,7 @@ export class Session implements LiveSession {
   private readonly hold: EngineHold;
   private readonly messages: ClientMessages;
   private readonly batch: BatchDeadline;
+  private readonly clock: SessionClock;
   private readonly isClamped: boolean;
   private status: TransactionStatus = 'idle';
   private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
@@ -96,6 +99,13 @@ export class Session implements LiveSession {
   private farewell: HatiError | undefined;
   /** Gives up waiting for an engine connection. */
   private stopWaiting: ((error: HatiError) => void) | undefined;
+  private waitingSince: number | undefined;
+  private readonly connectedAt = Date.now();
+  /** Messages that were taken, and transactions that have ended. */
+  private messagesTaken = 0;
+  private transactionsOver = 0;
+  /** What the client is told in place of the engine's words when the statement at work is found cancelled. */
+  private cancelled: { readonly error: HatiError; readonly progress: number } | undefined;
   private readonly closed: Promise<void>;
   private engineClosed: Promise<void> = Promise.resolve();
 
@@ -108,6 +118,7 @@ export class Session implements LiveSession {
       onMessage: (type, body) => this.onEngineMessage(type, body),
     });
     this.log = new SessionLog(parts.log, parts.meter);
+    this.clock = new SessionClock(parts.timeLimits);
     this.isClamped = !mayChange(parts.principal.authority);
     this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
     this.hold = new EngineHold({
@@ -118,8 +129,11 @@ export class Session implements LiveSession {
         onData: (chunk) => this.onEngineData(chunk),
         onGone: () => this.engineGone(),
       },
+      refusesPins: parts.refusesPins,
+      isWhole: () => this.scanner.isWhole,
       onDefined: () => parts.pipeline.onDefinition(),
       onAttached: (link) => this.onAttached(link),
+      onUnrestorable: (error) => this.fail(error),
     });
     this.messages = new ClientMessages({
       outlets: this.outlets(),
@@ -145,6 +159,23 @@ export class Session implements LiveSession {
     return principal.kind === 'key' ? principal.secretId : undefined;
   }
 
+  look(): SessionLook {
+    const { meter, state, own, reported, pool } = this.parts;
+    return {
+      actor: own.actor,
+      pool,
+      client: this.client,
+      connectedAt: this.connectedAt,
+      state: this.state === 'relaying' ? meter.state : 'ending',
+      since: meter.since,
+      waitingSince: this.waitingSince,
+      link: this.hold.current,
+      pins: state.pinned,
+      preparedCount: this.messages.preparedCount,
+      applicationName: reported.get('application_name'),
+    };
+  }
+
   /** Begins to relay. Everything that greets the client has been written by then. */
   start(): void {
     const { client } = this;
@@ -162,6 +193,8 @@ export class Session implements LiveSession {
       await this.hold.link?.cancel();
     } catch (error) {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
+      // Who asked for it must not wait for an answer that may never come.
+      this.fail(new HatiError('engine_lost'));
     }
   }
 
@@ -185,6 +218,37 @@ export class Session implements LiveSession {
     this.farewell = error;
     this.leaveIfAsked();
     return this.closed;
+  }
+
+  checkTime(now: number): void {
+    if (this.state !== 'relaying' && this.state !== 'leaving') return;
+    const verdict = this.clock.look(this.doing(), now);
+    if (verdict === undefined) return;
+    const { act, error } = verdict;
+    this.parts.log.info({ code: error.code, act }, 'a limit of time was reached');
+    if (act === 'cancel' && this.state === 'relaying') {
+      this.cancelled = { error, progress: this.owed.progress };
+      void this.cancel();
+    } else if (act === 'endAtRest') void this.endAtRest(error);
+    else void this.end(error);
+  }
+
+  private doing(): Doing {
+    const { owed, status, messagesTaken } = this;
+    const isOpen = status !== 'idle' || owed.isUnsynced;
+    return {
+      phase: this.phase(isOpen),
+      progress: owed.isEmpty ? messagesTaken : owed.progress,
+      transaction: isOpen || !owed.isEmpty ? this.transactionsOver : undefined,
+    };
+  }
+
+  private phase(isOpen: boolean): Doing['phase'] {
+    if (this.stopWaiting !== undefined) return 'waiting';
+    if (!this.owed.isEmpty) return 'atWork';
+    // A client that does not read keeps us busy by itself.
+    if (this.busy && !this.client.writableNeedDrain) return 'waiting';
+    return isOpen ? 'idleInTransaction' : 'idle';
   }
 
   /** @returns whether the session was waiting for this moment to end. */
@@ -215,6 +279,7 @@ export class Session implements LiveSession {
         }
         const message = this.framer.next();
         if (message === undefined) break;
+        this.messagesTaken += 1;
         this.parts.meter.received(message.type);
         const waiting = this.messages.take(message);
         if (waiting !== undefined) {
@@ -252,7 +317,7 @@ export class Session implements LiveSession {
       () => {
         this.busy = false;
         this.takeMessages();
-        this.leaveIfAsked();
+        this.rest();
         if (!this.busy && this.hold.link?.upstream.socket.writableNeedDrain !== true)
           this.client.resume();
       },
@@ -290,6 +355,7 @@ export class Session implements LiveSession {
       isOver: () => this.state !== 'relaying',
       onQueued: (stop) => {
         this.stopWaiting = stop;
+        this.waitingSince = stop && performance.now();
       },
       onWaiting: ({ size, waiting }) => {
         const text = `waiting for an engine connection: all ${size} are in use, and ${waiting} sessions wait`;
@@ -318,6 +384,7 @@ export class Session implements LiveSession {
     counted.fromEngine += chunk.length;
     let pieces: Buffer[];
     try {
+      this.scanner.isThorough = this.owed.isThorough;
       pieces = this.scanner.push(chunk);
     } catch (error) {
       this.fail(error);
@@ -333,7 +400,13 @@ export class Session implements LiveSession {
       this.hold.current?.upstream.socket.pause();
       this.client.once('drain', () => this.hold.current?.upstream.socket.resume());
     }
-    if (this.isAtRest && !this.leaveIfAsked()) this.hold.atRest();
+    this.rest();
+  }
+
+  /** A message that is being dealt with may still need the connection. */
+  private rest(): void {
+    if (this.busy || !this.isAtRest) return;
+    if (!this.leaveIfAsked()) this.hold.atRest();
   }
 
   /** The engine owes nothing, and no transaction is open. */
@@ -353,6 +426,7 @@ export class Session implements LiveSession {
     switch (type) {
       case Backend.ReadyForQuery: {
         this.status = transactionStatus(body[0]);
+        if (this.status === 'idle') this.transactionsOver += 1;
         const shown = this.owed.onReady();
         // One that is kept from the client ends nothing of his.
         if (shown === undefined)
@@ -362,22 +436,36 @@ export class Session implements LiveSession {
       }
       case Backend.ErrorResponse:
         if (isFatal(body)) {
+          // Nothing of the client's is on it: another one takes its place.
+          if (this.isAtRest && this.parts.state.pinned.size === 0) return nothing;
           this.engineSaidFatal = true;
           return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
         // The engine has it no more as we think that it has it.
         if (isStale(body)) this.hold.current?.statements.doubt();
         {
+          const ours = this.reasonOfCancel(body);
           const shown = this.owed.onError();
           this.messages.engineFailed();
-          return shown;
+          return shown ?? ours;
         }
       case Backend.ParameterStatus:
         this.checkParameter(body);
         return undefined;
       default:
-        return this.owed.onHeader(type);
+        return this.owed.onHeader(type, body);
     }
+  }
+
+  /** The engine does not know why it was asked to cancel. */
+  private reasonOfCancel(body: Buffer): Buffer | undefined {
+    const { cancelled } = this;
+    if (cancelled === undefined || errorField(body, 'C') !== cancelled.error.sqlstate)
+      return undefined;
+    this.cancelled = undefined;
+    if (cancelled.progress !== this.owed.progress) return undefined;
+    this.log.refused(cancelled.error);
+    return errorResponse(cancelled.error);
   }
 
   /** What we read must be what the engine reads; if it can't be any more, the session can't go on. */
@@ -407,8 +495,12 @@ export class Session implements LiveSession {
 
   private clientGone(): void {
     if (this.state === 'relaying' || this.state === 'parting') this.kill();
-    // Nobody is there to read the rest, which the engine must not wait for.
-    else this.hold.current?.upstream.socket.resume();
+    else {
+      // Nobody is there to read the rest, which the engine must not wait for.
+      const engine = this.hold.current?.upstream.socket;
+      engine?.resume();
+      engine?.end();
+    }
   }
 
   private engineGone(): void {
@@ -438,8 +530,7 @@ export class Session implements LiveSession {
     }
     this.state = 'leaving';
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
-    link.isRetired = true;
-    link.upstream.close();
+    link.leave();
   }
 
   /** Ends the backend and lets its own last bytes go to the client, up to the FATAL error that our words replace. */

@@ -7,10 +7,10 @@ import {
 } from '../wire/backend-messages.ts';
 import { decodePassword } from '../wire/decode.ts';
 import { Frontend } from '../wire/protocol.ts';
+import type { CancelKey } from '../ports.ts';
 import { parseStartupOptions } from '../wire/startup-options.ts';
 import type { StartupMessage } from '../wire/startup-packet.ts';
 import { ClientGone, HandshakeReader } from './handshake-reader.ts';
-import type { CancelKey } from './live-sessions.ts';
 import { SessionParameters } from './session-parameters.ts';
 
 /**

@@ -6,14 +6,13 @@ export interface Place {
   readonly count: number;
 }
 
-/** The configuration of one worker: its part of what all of them may have together. Each gets at least one of each. */
+/**
+ * The configuration of one worker: its part of the engine connections that all of them may have together, one of each kind at
+ * least. Clients are counted together, over the control store.
+ */
 export function shareOf(config: Config, { index, count }: Place): Config {
   const part = (total: number): number =>
     Math.max(1, Math.floor(total / count) + (index < total % count ? 1 : 0));
-  const { pool, limits } = config;
-  return {
-    ...config,
-    pool: { ...pool, readers: part(pool.readers), writers: part(pool.writers) },
-    limits: { ...limits, connections: part(limits.connections) },
-  };
+  const { pool } = config;
+  return { ...config, pool: { ...pool, readers: part(pool.readers), writers: part(pool.writers) } };
 }

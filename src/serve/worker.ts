@@ -3,19 +3,26 @@ import { createSecureContext } from 'node:tls';
 import type { Config } from '../config.ts';
 import type { Certificate } from '../config/certificate.ts';
 import { LoginJournal } from '../control/audit/login-journal.ts';
+import { joinInstances } from '../control/instances/instances.ts';
 import { StoreKeyDirectory } from '../control/keys/directory.ts';
 import { KeyHasher } from '../control/keys/hasher.ts';
 import { KeyService } from '../control/keys/service.ts';
-import { KeyWatcher } from '../control/keys/watcher.ts';
+import { endedChannel } from '../control/keys/store.ts';
 import { SystemConnection } from '../control/system/connection.ts';
 import { StoreSystemRelations } from '../control/system/relations.ts';
 import { connectControlDatabase } from '../database/connect.ts';
+import { StoreChannel } from '../database/store-channel.ts';
 import { CatalogueWatcher } from '../engine/catalogue/watcher.ts';
 import { EngineProbe } from '../engine/probe.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { LoginSink } from '../ports.ts';
+import { Tally } from '../metrics/tally.ts';
+import { pinReasons } from '../policy/session-use.ts';
+import type { LoginSink, SecretId } from '../ports.ts';
 import { Listener } from '../proxy/listener.ts';
+import { LiveSessions } from '../proxy/live-sessions.ts';
 import { pipeline, type Step } from '../proxy/pipeline.ts';
+import { snakeCase } from '../proxy/status/clients.ts';
+import { Status } from '../proxy/status/status.ts';
 import type { Logger } from '../shared/log.ts';
 import { StatementReader } from '../sql/reader.ts';
 import { startPools, startTerminators } from './engine-parts.ts';
@@ -72,16 +79,29 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
 
     const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds), place.count);
     await hasher.start();
-    const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
-    const watcher = new KeyWatcher({ config: logins.control, directory, log });
-    await watcher.start();
-    started.add(() => watcher.stop());
+    const outageMs = config.keys.outageSeconds * 1_000;
+    const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs, log });
+    const channel = new StoreChannel({ config: logins.control, log });
+    channel.receive(endedChannel, (secret) => directory.end(secret as SecretId));
+    channel.watch({
+      catchUp: () => directory.resume(),
+      onHeard: () => undefined,
+      onLost: (heardAt) => directory.suspend(heardAt),
+    });
+    const instances = await joinInstances(control.db, channel, log);
+    started.add(() => channel.stop());
+    started.add(() => instances.stop());
+    await channel.start();
     sources.keyCache = () => directory.counts;
     sources.waitingVerifications = () => hasher.waitingCount;
-    sources.isStoreReachable = () => watcher.isHearing;
-    readiness.add('control store', () =>
-      watcher.isHearing ? undefined : 'it is not heard; keys that are remembered still work',
-    );
+    sources.store = () => ({
+      isHeard: channel.isHeard,
+      unheardSeconds: directory.unheardSeconds,
+      isRefusing: directory.isRefusing,
+    });
+    sources.instances = () => instances.counts.instances + 1;
+    sources.forwardedCancels = () => instances.cancels.outcomes.entries();
+    readiness.add('control store', () => directory.complaint);
     const loginJournal = new LoginJournal({ db: control.db, log });
     started.add(async () => {
       await directory.flushUses();
@@ -126,10 +146,17 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     started.add(async () => {
       await Promise.all(Object.values(pools).map((pool) => pool.stop()));
     });
+    const sessions = new LiveSessions();
+    const status = new Status({ pools, pooling: config.pool.mode, sessions, reader });
+    sources.pools = () => status.poolNumbers();
+    const pins = new Tally(pinReasons);
+    sources.pins = () => [...pins.entries()].map(([reason, count]) => [snakeCase(reason), count]);
     let definitionEpoch = 0;
     const listener = new Listener({
       pools,
       pooling: config.pool.mode,
+      sessions,
+      onPin: (reason) => pins.add(reason),
       terminate: (role, processId) => terminators[role].terminate(processId),
       authentication: {
         keys: directory,
@@ -154,10 +181,17 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
         hasher,
         onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
       }),
-      systemRelations: new StoreSystemRelations(system, () => directory.flushUses()),
+      systemRelations: new StoreSystemRelations({
+        connection: system,
+        flushUses: () => directory.flushUses(),
+        status,
+      }),
       secureContext: certificate && createSecureContext({ ...certificate, minVersion: 'TLSv1.2' }),
       allowCleartext: config.allowCleartext,
       limits: config.limits,
+      cancelKeys: instances.cancelKeys,
+      cancels: instances.cancels,
+      sessionCounts: instances.counts,
       meter: {
         opened: (about) => metrics.sessions.open(about),
         refused: (code) => metrics.connectionsRefused.add(code),

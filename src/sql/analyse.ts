@@ -52,7 +52,8 @@ function classified(
     statements.flatMap((statement) => statement.functions),
   );
   if (misplaced) throw misplaced;
-  return { statements, rewritten, bytes: sizeOf(statements) + 2 * (rewritten?.length ?? 0) };
+  const bytes = sizeOf(statements) + 2 * (rewritten?.length ?? 0);
+  return { statements, rewritten, bytes, runs: 0 };
 }
 
 /** More than anybody writes by hand; what is beyond would hold up the event loop when it comes from a worker. */

@@ -70,6 +70,11 @@ export class StatementReader {
     return { hits: this.#hits, misses: this.#misses, bytes: calculatedSize, entries: size };
   }
 
+  /** Those that are known, in no order. */
+  known(): Iterable<ClassifiedText> {
+    return this.#cache.values();
+  }
+
   get parserCounts(): ParserCounts {
     const { waiting, replaced } = this.#pool;
     return { waiting, replaced, isInProcess: this.#inProcess };

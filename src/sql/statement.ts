@@ -180,7 +180,7 @@ export type SystemCall =
       readonly args: readonly CallArgument[];
     }
   /** A read over `_hatidata_*` relations and nothing else but the system catalogues. */
-  | { readonly kind: 'systemRead' }
+  | { readonly kind: 'systemRead'; readonly schema: string }
   /** SET, RESET or SHOW of a `hatidata*` parameter. */
   | { readonly kind: 'sessionParameter'; readonly change: SettingChange }
   /** It names one of our functions or relations in a way that we do not answer. */
@@ -204,6 +204,8 @@ export interface ClassifiedText {
   readonly rewritten: string | undefined;
   /** Rough memory of this value, for the bounded cache. */
   readonly bytes: number;
+  /** How often it was sent to the engine to be run, while this is remembered. */
+  runs: number;
   /** By what it was let pass last; `policy/authorize.ts` alone knows. A WeakMap would cost more than it saves on new texts. */
   passedBy?: unknown;
   /** The same, for `policy/session-use.ts`. */

@@ -9,12 +9,18 @@ import {
 } from './statement.ts';
 
 /**
- * Which statements are ours to answer: the key functions, reads over `_hatidata_keys`, and the `hatidata*` session
- * parameters. Anything else that names them is `misused`: it is refused with the form that works, and never sent on.
+ * Which statements are ours to answer: the key functions, reads over `_hatidata_keys` and `_hatidata_status`, and the
+ * `hatidata*` session parameters. Anything else that names them is `misused`: it is refused with the form that works, and never sent on.
  */
 
-/** Clients make schemas named `_hatidata_…_local` of their own; only this one is ours. */
-const keySchema = '_hatidata_keys';
+/** Clients make schemas named `_hatidata_…_local` of their own; only these are ours. */
+export const keySchema = '_hatidata_keys';
+export const statusSchema = '_hatidata_status';
+const examples: ReadonlyMap<string, string> = new Map([
+  [keySchema, `${keySchema}.active_keys`],
+  [statusSchema, `${statusSchema}.clients`],
+]);
+const schemas: readonly string[] = [...examples.keys()];
 const sessionPrefix = 'hatidata';
 
 export interface WalkedStatement {
@@ -43,7 +49,7 @@ function notAlone(call: SystemCall): SystemCall {
     call.kind === 'keyFunction'
       ? call.name
       : call.kind === 'systemRead'
-        ? keySchema
+        ? call.schema
         : 'a hatidata parameter';
   return { kind: 'misused', what, hint, adminOnly: call.kind !== 'sessionParameter' };
 }
@@ -60,7 +66,7 @@ function systemCall({ node, findings }: WalkedStatement): SystemCall | undefined
       adminOnly: true,
     };
   }
-  return keyRelationUse(node, findings) ?? sessionParameter(node, findings);
+  return ownRelationUse(node, findings) ?? sessionParameter(node, findings);
 }
 
 function isKeyFunction(ref: FunctionRef): ref is FunctionRef & { name: KeyFunctionName } {
@@ -68,30 +74,34 @@ function isKeyFunction(ref: FunctionRef): ref is FunctionRef & { name: KeyFuncti
   return ref.schema === undefined && names.includes(ref.name);
 }
 
-function keyRelationUse(node: Node, findings: Findings): SystemCall | undefined {
-  const ours = findings.relations.some((relation) => relation.schema === keySchema);
+function ownRelationUse(node: Node, findings: Findings): SystemCall | undefined {
+  const ours = schemas.find((schema) =>
+    findings.relations.some((relation) => relation.schema === schema),
+  );
   const isRead =
     'SelectStmt' in node &&
     findings.acts.every((act) => act.class === 'read') &&
     !findings.settings.length;
-  if (ours && isRead) {
+  if (ours !== undefined && isRead) {
     const others = findings.relations.filter((relation) => !isSystemRelation(relation));
-    if (others.length === 0) return { kind: 'systemRead' };
+    if (others.length === 0) return { kind: 'systemRead', schema: ours };
     return misusedRelation(
+      ours,
       'It can be joined with the system catalogues only; read it in a query of its own.',
     );
   }
   const reads = findings.acts.every((act) => act.class === 'read');
   // DROP, GRANT, SET SCHEMA and their like hold names as plain strings; in a read such a string is a column's qualifier.
-  const mentioned = ours || (!reads && mentions(node, keySchema));
-  if (!mentioned) return undefined;
+  const mentioned = ours ?? (reads ? undefined : schemas.find((schema) => mentions(node, schema)));
+  if (mentioned === undefined) return undefined;
   return misusedRelation(
-    'Only a SELECT reads it, as a statement of its own: SELECT * FROM _hatidata_keys.active_keys.',
+    mentioned,
+    `Only a SELECT reads it, as a statement of its own: SELECT * FROM ${examples.get(mentioned)}.`,
   );
 }
 
-function misusedRelation(hint: string): SystemCall {
-  return { kind: 'misused', what: keySchema, hint, adminOnly: true };
+function misusedRelation(what: string, hint: string): SystemCall {
+  return { kind: 'misused', what, hint, adminOnly: true };
 }
 
 /** Whether a name occurs anywhere in the tree, values left out. */
@@ -108,7 +118,7 @@ function mentions(node: Node, name: string): boolean {
 
 function isSystemRelation({ schema, name }: { schema: string | undefined; name: string }): boolean {
   if (schema === undefined) return name.startsWith('pg_');
-  return schema === keySchema || schema === 'pg_catalog' || schema === 'information_schema';
+  return schemas.includes(schema) || schema === 'pg_catalog' || schema === 'information_schema';
 }
 
 function sessionParameter(node: Node, findings: Findings): SystemCall | undefined {

@@ -84,6 +84,7 @@ export function errorResponse(error: HatiError, severity: Severity = 'ERROR'): B
   if (error.detail !== undefined) writer.text('D').cstring(error.detail);
   if (error.hint !== undefined) writer.text('H').cstring(error.hint);
   if (error.position !== undefined) writer.text('P').cstring(String(error.position));
+  if (error.routine !== undefined) writer.text('R').cstring(error.routine);
   return writer.byte(0).finish(Backend.ErrorResponse);
 }
 

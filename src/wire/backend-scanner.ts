@@ -24,10 +24,21 @@ const inspected: ReadonlySet<number> = new Set([
   Backend.ReadyForQuery,
 ]);
 
+/** Kept whole only where somebody waits for one of them. */
+const inspectedOnDemand: ReadonlySet<number> = new Set([
+  Backend.BindComplete,
+  Backend.CommandComplete,
+  Backend.NoData,
+  Backend.ParameterDescription,
+  Backend.RowDescription,
+]);
+
 /** An error of the engine larger than this ends the session: nothing honest is that long. */
 const largestInspectedMessage = 64 * 1024 * 1024;
 
 export class BackendScanner {
+  /** Also messages are kept whole that describe a result, or complete a step. */
+  isThorough = false;
   private readonly listener: BackendListener;
   /** Bytes of a passed-on body that are still to come. */
   private remaining = 0;
@@ -76,7 +87,7 @@ export class BackendScanner {
       const type = data[at]!;
       const size = data.readInt32BE(at + 1) + 1;
       if (size < headerBytes) throw new Error(`the engine sent a message of length ${size - 1}`);
-      if (inspected.has(type)) {
+      if (inspected.has(type) || (this.isThorough && inspectedOnDemand.has(type))) {
         if (size > largestInspectedMessage) throw new Error('the engine sent an oversized message');
         if (data.length - at < size) {
           this.neededBytes = size;

@@ -69,6 +69,18 @@ export function bindTo(
   return message;
 }
 
+export function bind(statement: string, portal: string): Buffer {
+  return serialize.bind({ statement, portal });
+}
+
+export function execute(portal: string): Buffer {
+  return serialize.execute({ portal });
+}
+
+export function closePortal(name: string): Buffer {
+  return serialize.close({ type: 'P', name });
+}
+
 export function closeStatement(name: string): Buffer {
   return serialize.close({ type: 'S', name });
 }

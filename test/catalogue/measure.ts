@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { errorField } from '../../src/wire/error-fields.ts';
+import { testConfig } from '../fixtures/proxy.ts';
 import { frontend as f, type Received } from '../fixtures/raw-client.ts';
 
 /** Two sources on the loopback network. */
@@ -11,14 +12,7 @@ export const neighbour = '127.0.0.3';
 
 export const megabyte = 1024 * 1024;
 /** As a proxy has them that is not told otherwise. */
-export const limits = {
-  connections: 500,
-  statementBytes: 16 * megabyte,
-  messageBytes: 64 * megabyte,
-  startupSeconds: 10,
-  drainSeconds: 20,
-  restartSeconds: 3_600,
-};
+export const limits = { ...testConfig('').limits, connections: 500 };
 
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);

@@ -51,6 +51,7 @@ describe('values', () => {
       allowCleartext: false,
       engine: { kind: 'embedded', user: undefined },
       controlDatabaseUrl: undefined,
+      keys: { outageSeconds: 300 },
       pool: {
         mode: 'auto',
         readers: 50,
@@ -61,6 +62,12 @@ describe('values', () => {
       },
       limits: {
         connections: 500,
+        connectionsPerKey: 200,
+        statementSeconds: 0,
+        transactionSeconds: 0,
+        idleInTransactionSeconds: 3_600,
+        idleSessionSeconds: 0,
+        sessionSeconds: 0,
         statementBytes: 16 * 1024 * 1024,
         messageBytes: 256 * 1024 * 1024,
         startupSeconds: 30,

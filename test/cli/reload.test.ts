@@ -146,7 +146,7 @@ describe('refused whole', () => {
 test('a limit counts for sessions that begin after it; those that are there stay', async () => {
   const ssl = { rejectUnauthorized: false };
   const [one, two] = [await clientOf(hati, { ssl }), await clientOf(hati, { ssl })];
-  configure('[limits]\nconnections = 1');
+  configure('[limits]\nconnections = 3');
   const { stdout } = await hati.run(['reload']);
   expect(stdout).toContain('2 sessions go on with the old ones.');
   const newcomer = await clientOf(hati, { ssl });

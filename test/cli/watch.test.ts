@@ -21,9 +21,16 @@ test('status tells what readiness says, and where the metrics are', async () => 
     ready: true,
     missing: [],
     metrics: `http://127.0.0.1:${metrics!.port}/metrics`,
+    pools: [
+      expect.objectContaining({ role: 'writer', size: 50, in_use: 0, pinned: 0, waiting: 0 }),
+      expect.objectContaining({ role: 'reader', size: 50, engine_away: false }),
+    ],
   });
   const { stdout } = await hati.run(['status']);
   expect(stdout).toMatch(/^Ready {6}yes$/m);
+  expect(stdout).toMatch(
+    /^Pools {6}writers 0 of 50 in use \(0 pinned\), \d+ idle\n {11}readers 0 of 50 in use/m,
+  );
   expect(stdout).toContain(`Metrics    http://127.0.0.1:${metrics!.port}/metrics\n`);
 });
 
@@ -64,14 +71,16 @@ test('watch: a line a second of what happens, until Ctrl-C', async () => {
   const child = hati.spawn(['status', '--watch']);
   const lines = new Lines(child);
   await lines.like(
-    /^time +ready +sessions +active +stmts\/s +refused\/s +p50 ms +p99 ms +cache hits$/,
+    /^time +ready +sessions +active +engine +pinned +waiting +stmts\/s +refused\/s +p50 ms +p99 ms +cache hits$/,
   );
-  await lines.like(/^\d\d:\d\d:\d\d +yes +1 +0 +- +- +- +- +-$/);
+  await lines.like(/^\d\d:\d\d:\d\d +yes +1 +0 +0\/100 +0 +0 +- +- +- +- +-$/);
   for (let count = 0; count < 200; count += 1) await client.query('SELECT 1');
   await expect(client.query('SELEC')).rejects.toThrow('syntax error');
   await lines.like(
-    /^\d\d:\d\d:\d\d +yes +1 +0 +[1-9]\d* +\d+\.[1-9] +\d+\.\d\d +\d+\.\d\d +9\d\.\d %$/,
+    /^\d\d:\d\d:\d\d +yes +1 +0 +0\/100 +0 +0 +[1-9]\d* +\d+\.[1-9] +\d+\.\d\d +\d+\.\d\d +9\d\.\d %$/,
   );
+  await client.query('LISTEN news');
+  await lines.like(/^\S+ +yes +1 +0 +1\/100 +1 +0 /);
   await client.end();
   await lines.like(/^\S+ +yes +0 /);
   const begun = performance.now();
@@ -89,7 +98,7 @@ test('watch says when the proxy is not there, and goes on', async () => {
   const seenSoFar = lines.seen.length;
   expect((await hati.run(['init', hati.project, '--port', '0'])).code).toBe(0);
   hati.record();
-  while (!lines.seen.slice(seenSoFar).some((line) => / yes +0 +0 +- /.test(line)))
+  while (!lines.seen.slice(seenSoFar).some((line) => / yes +0 +0 +0\/100 +0 +0 +- /.test(line)))
     await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await interrupted(child)).toBe(0);
 });

@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 function parts(): { directory: StoreKeyDirectory; service: KeyService; ended: SecretId[] } {
-  const directory = new StoreKeyDirectory({ db: control.db, hasher, log });
+  const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs: 60_000, log });
   const ended: SecretId[] = [];
   directory.onEnded((secret) => ended.push(secret));
   const service = new KeyService({
@@ -119,7 +119,7 @@ describe('a directory', () => {
 
   test('knows a good key while the store is away, and refuses what it does not know', async () => {
     const other = connectControlDatabase({ ...engine.connection('control'), ssl: false }, log);
-    const directory = new StoreKeyDirectory({ db: other.db, hasher, log });
+    const directory = new StoreKeyDirectory({ db: other.db, hasher, outageMs: 60_000, log });
     const { service } = parts();
     const secret = await service.call('create_api_key', ['known', 'readonly', ''], actor);
     expect(await directory.verify(secret, 'a')).toBeDefined();

@@ -167,9 +167,9 @@ describe('sessions', () => {
       failed_transaction: 1,
     });
     silent.close();
-    await admin.query('SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE $1', [
-      'SELECT pg_sleep(60)%',
-    ]);
+    // It is active before the engine has it.
+    const cancel = 'SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE $1';
+    await until(async () => (await admin.query(cancel, ['SELECT pg_sleep(60)%'])).rowCount === 1);
     await cancelled;
     for (const client of others) await client.end();
     await expect

@@ -169,7 +169,14 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
     const [schema, name] = path.split('.');
     map.set(name!, [
       ...(map.get(name!) ?? []),
-      { schema: schema!, view: undefined, converts: undefined, runs: [], reads: [] },
+      {
+        schema: schema!,
+        view: undefined,
+        converts: undefined,
+        runs: [],
+        reads: [],
+        writes: 'plainly',
+      },
     ]);
   }
   return map;

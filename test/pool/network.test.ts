@@ -216,12 +216,11 @@ describe('the engine', () => {
   test('hangs while a connection is made ready: its place is not lost', async () => {
     await allWork();
     it.relay.freeze();
-    // Nobody knows yet that the two connections are dead. Who gets one finds out, and says so.
+    // Nobody knows yet that the two connections are dead. Who gets one finds out, and takes another.
     const began = Date.now();
     const codes = await Promise.all(clients.map((client) => codeOf(client.query('SELECT 1'))));
     expect(Date.now() - began).toBeLessThan(15_000);
-    expect(codes).toContain('08006');
-    expect(others(codes, ['08006', '53300', 'no error'])).toEqual([]);
+    expect(others(codes, ['53300', 'no error'])).toEqual([]);
     await recovered(1_000);
   });
 

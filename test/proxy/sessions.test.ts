@@ -6,7 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorField } from '../../src/wire/error-fields.ts';
 import { cancelRequest, sslRequest } from '../../src/wire/frontend-messages.ts';
-import { loginUrl, startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
+import { loginUrl, startTestProxy, testConfig, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
 
 const fixture = (name: string): string =>
@@ -126,11 +126,10 @@ describe('first words', () => {
   });
 
   test('half a startup packet is given up on after the deadline', async () => {
+    // With a store of its own: the proxies of one count together.
     const strict = await startTestProxy({
-      directory: `${proxy.directory}-strict`,
-      engine: { kind: 'url', url: loginUrl(proxy.direct('writer')), readerUrl: undefined },
-      controlDatabaseUrl: loginUrl(proxy.direct('control')),
       limits: {
+        ...testConfig('').limits,
         connections: 1,
         statementBytes: 1_000,
         messageBytes: 10_000,
@@ -365,7 +364,7 @@ describe('a key that ends', () => {
     const control = new pg.Client(proxy.direct('control'));
     await control.connect();
     await control.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hatidata key watcher'",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hatidata store channel'",
     );
     await admin.query("SELECT revoke_api_key('while-deaf')");
     await control.end();

@@ -106,7 +106,7 @@ describe('_hatidata_keys', () => {
     'WITH k AS (TABLE _hatidata_keys.active_keys) SELECT * FROM k JOIN pg_catalog.pg_class c ON true, pg_roles',
     'SELECT * FROM _hatidata_keys.nothing, information_schema.tables',
   ])('read: %s', (text) => {
-    expect(calls(text)).toEqual([{ kind: 'systemRead' }]);
+    expect(calls(text)).toEqual([{ kind: 'systemRead', schema: '_hatidata_keys' }]);
   });
 
   test.each([

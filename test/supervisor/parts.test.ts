@@ -28,13 +28,12 @@ describe('shares', () => {
     const whole: Config = {
       ...config,
       pool: { ...config.pool, readers: total, writers: total },
-      limits: { ...config.limits, connections: total },
     };
     const shares = parts.map((_, index) => shareOf(whole, { index, count }));
     expect(shares.map(({ pool }) => pool.readers)).toEqual(parts);
     expect(shares.map(({ pool }) => pool.writers)).toEqual(parts);
-    expect(shares.map(({ limits }) => limits.connections)).toEqual(parts);
-    expect(shares[0]!.limits.statementBytes).toBe(config.limits.statementBytes);
+    // Those are counted together.
+    expect(shares[0]!.limits).toEqual(config.limits);
   });
 });
 

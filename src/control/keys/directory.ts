@@ -12,18 +12,26 @@ import { activeAmong, findActiveSecret, noteUses } from './store.ts';
 
 type KeyPrincipal = Extract<Principal, { kind: 'key' }>;
 
-interface Remembered {
-  readonly principal: KeyPrincipal;
-  readonly verifiedAt: number;
-}
-
 /** Secrets that were verified are remembered under a digest that is worthless outside this process. */
 const rememberedSecrets = 10_000;
-/** While changes can't be heard, a remembered secret is good for this long; then the store is asked again. */
-const deafMaxAgeMs = 60_000;
 /** How many ended secrets are kept in mind, to catch a login that was under way when its secret ended. */
 const rememberedEnds = 10_000;
 const useFlushMs = 1_000;
+
+/**
+ * - `heard`: ends of secrets are heard of as they happen;
+ * - `unheard`: the store is away, and what is remembered is still believed;
+ * - `refusing`: it has been away for longer than `keys.outage_seconds`, and no key is believed.
+ */
+type Hearing = 'heard' | 'unheard' | 'refusing';
+
+export interface StoreKeyDirectoryParts {
+  readonly db: Kysely<ControlSchema>;
+  readonly hasher: KeyHasher;
+  /** How long what is remembered counts after the store was last heard. */
+  readonly outageMs: number;
+  readonly log: Logger;
+}
 
 /** Verifies secrets, remembers those that are good, and forgets them the moment they end. */
 export class StoreKeyDirectory implements KeyDirectory {
@@ -31,7 +39,7 @@ export class StoreKeyDirectory implements KeyDirectory {
   private readonly hasher: KeyHasher;
   private readonly log: Logger;
   private readonly digestKey = randomBytes(32);
-  private readonly remembered = new LRUCache<string, Remembered>({ max: rememberedSecrets });
+  private readonly remembered = new LRUCache<string, KeyPrincipal>({ max: rememberedSecrets });
   private readonly underWay = new Map<string, Promise<KeyPrincipal | undefined>>();
   private readonly known = new LRUCache<SecretId, true>({ max: rememberedSecrets });
   private readonly ended = new LRUCache<SecretId, true>({ max: rememberedEnds });
@@ -39,13 +47,19 @@ export class StoreKeyDirectory implements KeyDirectory {
   private uses = new Map<KeyId, Date>();
   private flushTimer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
-  private hearsChanges = false;
+  private readonly outageMs: number;
+  private hearing: Hearing = 'unheard';
+  /** When the store was last heard, by `performance.now()`. */
+  private heardAt = performance.now();
+  private outageTimer: NodeJS.Timeout | undefined;
+  private readonly outageListeners: (() => void)[] = [];
   private hits = 0;
   private misses = 0;
 
-  constructor(parts: { db: Kysely<ControlSchema>; hasher: KeyHasher; log: Logger }) {
+  constructor(parts: StoreKeyDirectoryParts) {
     this.db = parts.db;
     this.hasher = parts.hasher;
+    this.outageMs = parts.outageMs;
     this.log = parts.log;
   }
 
@@ -54,13 +68,39 @@ export class StoreKeyDirectory implements KeyDirectory {
     return { hits: this.hits, misses: this.misses, entries: this.remembered.size };
   }
 
+  /** No key is believed. */
+  get isRefusing(): boolean {
+    return this.hearing === 'refusing';
+  }
+
+  /** Since the store was last heard; 0 while it is. */
+  get unheardSeconds(): number {
+    return this.hearing === 'heard' ? 0 : (performance.now() - this.heardAt) / 1_000;
+  }
+
+  /** What an operator is told of it; undefined while all is well. */
+  get complaint(): string | undefined {
+    const [seconds, limit] = [Math.round(this.unheardSeconds), this.outageMs / 1_000];
+    switch (this.hearing) {
+      case 'heard':
+        return undefined;
+      case 'unheard':
+        return `it has not been heard for ${seconds} s; keys that are remembered work for ${Math.max(0, limit - seconds)} s more`;
+      case 'refusing':
+        return `it has not been heard for ${seconds} s, and after ${limit} s (keys.outage_seconds) no key is let in`;
+    }
+  }
+
   async verify(secret: string, source: string): Promise<Principal | undefined> {
+    // At once: whoever comes again and again must not wait for a store that is away.
+    if (this.isRefusing) throw new HatiError('store_unreachable');
     const digest = createHmac('sha256', this.digestKey).update(secret).digest('base64');
     const hit = this.remembered.get(digest);
-    if (hit !== undefined && (this.hearsChanges || Date.now() - hit.verifiedAt < deafMaxAgeMs)) {
+    if (hit !== undefined) {
       this.hits += 1;
-      this.noteUse(hit.principal.keyId);
-      return hit.principal;
+      this.known.set(hit.secretId, true);
+      this.noteUse(hit.keyId);
+      return hit;
     }
     this.misses += 1;
     const underWay = this.underWay.get(digest);
@@ -96,7 +136,7 @@ export class StoreKeyDirectory implements KeyDirectory {
       agent: stored.agent,
       authority: stored.authority,
     };
-    this.remembered.set(digest, { principal, verifiedAt: Date.now() });
+    this.remembered.set(digest, principal);
     this.known.set(principal.secretId, true);
     this.noteUse(principal.keyId);
     return principal;
@@ -110,13 +150,17 @@ export class StoreKeyDirectory implements KeyDirectory {
     this.listeners.push(listener);
   }
 
+  onOutage(listener: () => void): void {
+    this.outageListeners.push(listener);
+  }
+
   /** A secret has ended: forget it and tell everybody who acts for it. */
   end(secret: SecretId): void {
     if (this.ended.has(secret)) return;
     this.ended.set(secret, true);
     this.known.delete(secret);
     for (const [digest, entry] of this.remembered.entries()) {
-      if (entry.principal.secretId === secret) this.remembered.delete(digest);
+      if (entry.secretId === secret) this.remembered.delete(digest);
     }
     for (const listener of this.listeners) listener(secret);
   }
@@ -128,12 +172,33 @@ export class StoreKeyDirectory implements KeyDirectory {
       const active = await activeAmong(this.db, known);
       for (const secret of known) if (!active.has(secret)) this.end(secret);
     }
-    this.hearsChanges = true;
+    const seconds = Math.round(this.unheardSeconds);
+    if (this.isRefusing) this.log.info({ seconds }, 'keys are believed again');
+    this.hearing = 'heard';
+    clearTimeout(this.outageTimer);
   }
 
-  /** Changes can't be heard for now. */
-  suspend(): void {
-    this.hearsChanges = false;
+  /**
+   * Changes can't be heard for now.
+   * @param heardAt when the store last answered, by `performance.now()`
+   */
+  suspend(heardAt: number): void {
+    if (this.hearing !== 'heard') return;
+    this.hearing = 'unheard';
+    this.heardAt = heardAt;
+    const leftMs = Math.max(0, heardAt + this.outageMs - performance.now());
+    const seconds = Math.round(leftMs / 1_000);
+    this.log.warn({ seconds }, 'only keys that are remembered are let in, for so many seconds');
+    clearTimeout(this.outageTimer);
+    this.outageTimer = setTimeout(() => this.refuse(), leftMs).unref();
+  }
+
+  private refuse(): void {
+    if (this.hearing !== 'unheard') return;
+    this.hearing = 'refusing';
+    const seconds = Math.round(this.unheardSeconds);
+    this.log.error({ seconds }, 'the control store was away for too long: no key is believed');
+    for (const listener of this.outageListeners) listener();
   }
 
   private noteUse(keyId: KeyId): void {

@@ -30,9 +30,18 @@ export class SystemConnection {
     this.role = role;
   }
 
-  /** Sends messages that end in exactly one ReadyForQuery and returns what came before it. */
-  exchange(messages: Buffer): Promise<Answer[]> {
-    const result = this.turn.then(() => this.run(messages));
+  /**
+   * Sends messages that end in exactly one ReadyForQuery and returns what came before it.
+   * @param before asked, when it is their turn, for what goes ahead of them: messages of ours that end in one as well.
+   */
+  exchange(
+    messages: Buffer,
+    before: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined),
+  ): Promise<Answer[]> {
+    const result = this.turn.then(async () => {
+      const ours = await before();
+      return this.run(ours === undefined ? [discardAll, messages] : [discardAll, ours, messages]);
+    });
     this.turn = result.catch(() => undefined);
     return result;
   }
@@ -45,7 +54,7 @@ export class SystemConnection {
   }
 
   /** Reads only, so a connection that turns out dead is remade and asked again, once. */
-  private async run(messages: Buffer): Promise<Answer[]> {
+  private async run(messages: readonly Buffer[]): Promise<Answer[]> {
     const existing = this.upstream;
     try {
       return await this.ask(messages);
@@ -59,7 +68,7 @@ export class SystemConnection {
     }
   }
 
-  private async ask(messages: Buffer): Promise<Answer[]> {
+  private async ask(messages: readonly Buffer[]): Promise<Answer[]> {
     this.upstream ??= this.open();
     let upstream: UpstreamConnection | undefined;
     try {
@@ -87,15 +96,15 @@ export class SystemConnection {
   }
 }
 
-/** Collects messages up to the second ReadyForQuery: the first one answers our own reset. */
-function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answer[]> {
+/** @param messages each ends in one ReadyForQuery. @returns what came for the last; those before are ours, and may not fail. */
+function collect({ socket }: UpstreamConnection, messages: readonly Buffer[]): Promise<Answer[]> {
   return new Promise((resolve, reject) => {
     const framer = new MessageFramer((type, length) => {
       if (length < 4 || length > largestAnswer)
         throw new Error(`a message ${type} of ${length} bytes`);
     });
     let answers: Answer[] = [];
-    let isReset = false;
+    let left = messages.length;
     let total = 0;
     const finish = (settle: () => void): void => {
       socket.off('data', onData).off('error', onLost).off('close', onLost);
@@ -113,13 +122,16 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
             if (total > largestAnswer)
               throw new HatiError('answer_too_large', { params: { limit: largestAnswer } });
             answers.push({ type, raw });
-          } else if (isReset) {
+            continue;
+          }
+          left -= 1;
+          if (left === 0) {
             finish(() => resolve(answers));
             return;
-          } else {
-            isReset = true;
-            answers = [];
           }
+          if (answers.some((answer) => answer.type === Backend.ErrorResponse))
+            throw new Error('the store refused what goes ahead of a statement');
+          answers = [];
         }
       } catch (error) {
         finish(() => reject(error instanceof Error ? error : new Error(String(error))));
@@ -131,9 +143,9 @@ function collect({ socket }: UpstreamConnection, messages: Buffer): Promise<Answ
     }
     socket.on('data', onData).on('error', onLost).on('close', onLost);
     socket.resume();
-    // Whatever an earlier statement did to the session, its role above all, is undone first.
-    socket.write(Buffer.concat([discardAll, messages]));
+    socket.write(Buffer.concat(messages));
   });
 }
 
+/** Whatever an earlier statement did to the session, its role above all, is undone first. */
 const discardAll = query('DISCARD ALL');

@@ -1,4 +1,6 @@
-import type { Description, SystemRelations, SystemResult } from '../../ports.ts';
+import type { Description, StatusRelations, SystemRelations, SystemResult } from '../../ports.ts';
+import type { Statement } from '../../sql/statement.ts';
+import { keySchema } from '../../sql/system-call.ts';
 import { EngineError } from '../../wire/engine-error.ts';
 import {
   describePortal,
@@ -11,28 +13,32 @@ import {
 import { Backend, Frontend } from '../../wire/protocol.ts';
 import { MessageWriter } from '../../wire/writer.ts';
 import type { Answer, SystemConnection } from './connection.ts';
+import { statusSetting } from './status-setting.ts';
+
+export interface SystemRelationsParts {
+  readonly connection: SystemConnection;
+  /** Makes `last_used_at` of the keys current. */
+  readonly flushUses: () => Promise<void>;
+  readonly status: StatusRelations;
+}
 
 /**
  * Reads over `_hatidata_*` relations are run by the control store itself, so that WHERE, ORDER BY, aggregates, joins
  * with the system catalogues, bound parameters and binary results are PostgreSQL's own.
  */
 export class StoreSystemRelations implements SystemRelations {
-  private readonly connection: SystemConnection;
-  /** Makes `last_used_at` current before it is read. */
-  private readonly beforeRead: () => Promise<void>;
+  private readonly parts: SystemRelationsParts;
 
-  constructor(connection: SystemConnection, beforeRead: () => Promise<void>) {
-    this.connection = connection;
-    this.beforeRead = beforeRead;
+  constructor(parts: SystemRelationsParts) {
+    this.parts = parts;
   }
 
-  async query(text: string): Promise<Buffer> {
-    await this.beforeRead();
-    const answers = await this.exchange(query(text));
+  async query(statement: Statement): Promise<Buffer> {
+    const answers = await this.read(statement, query(statement.text));
     return Buffer.concat(answers.map((answer) => answer.raw));
   }
 
-  async describe(text: string, parameterTypes: readonly number[]): Promise<Description> {
+  async describe({ text }: Statement, parameterTypes: readonly number[]): Promise<Description> {
     const answers = await this.exchange(
       Buffer.concat([parse({ name: '', text, parameterTypes }), describeStatement(''), sync]),
     );
@@ -43,12 +49,13 @@ export class StoreSystemRelations implements SystemRelations {
   }
 
   async execute(
-    text: string,
+    statement: Statement,
     parameterTypes: readonly number[],
     bind: Buffer,
   ): Promise<SystemResult> {
-    await this.beforeRead();
-    const answers = await this.exchange(
+    const { text } = statement;
+    const answers = await this.read(
+      statement,
       Buffer.concat([
         parse({ name: '', text, parameterTypes }),
         new MessageWriter().cstring('').cstring('').add(bind).finish(Frontend.Bind),
@@ -63,9 +70,18 @@ export class StoreSystemRelations implements SystemRelations {
     };
   }
 
+  private async read(statement: Statement, messages: Buffer): Promise<Answer[]> {
+    const { flushUses, status } = this.parts;
+    if (statement.relations.some(({ schema }) => schema === keySchema)) await flushUses();
+    return this.exchange(messages, () => statusSetting(statement, status));
+  }
+
   /** An error that the store gave to the client's statement is the client's to see. */
-  private async exchange(messages: Buffer): Promise<Answer[]> {
-    const answers = await this.connection.exchange(messages);
+  private async exchange(
+    messages: Buffer,
+    before?: () => Promise<Buffer | undefined>,
+  ): Promise<Answer[]> {
+    const answers = await this.parts.connection.exchange(messages, before);
     const error = answers.find((answer) => answer.type === Backend.ErrorResponse);
     if (error !== undefined) throw new EngineError(error.raw);
     return answers;

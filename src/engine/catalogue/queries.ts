@@ -1,4 +1,6 @@
+import type { UserRelation } from '../../policy/catalogue.ts';
 import type { FunctionFacts } from '../../policy/function-trust.ts';
+import { writesDependOn, writesSql } from './writes.ts';
 
 /** What is asked of the data database, as the reader. All but the first run with `search_path = pg_catalog`. */
 
@@ -30,6 +32,7 @@ export const fingerprintSql = `
     current_setting('hatidata.path'),
     ${sum('pg_extension x')},
     ${sum('pg_policy x')},
+    ${writesDependOn.map(sum).join(',\n    ')},
     ${sum(`pg_amproc x WHERE ${isUsers('x.oid')}`)},
     (SELECT concat(count(*), ':', sum(hashtextextended(concat(attrelid, ' ', attnum, ' ', atttypid), 0)))
        FROM pg_attribute WHERE ${isUsers('atttypid')} AND NOT attisdropped),
@@ -186,6 +189,7 @@ export interface RelationRow {
   readonly runs: readonly string[];
   /** Relations that a view reads. */
   readonly reads: readonly string[];
+  readonly writes: UserRelation['writes'];
 }
 
 /** Bytes as stored, compressed. */
@@ -209,7 +213,8 @@ export const relationsSql = `
                UNION
                SELECT x.run FROM pg_policy o, LATERAL (${runBy('pg_policy', 'o.oid')}) x
                 WHERE o.polrelid = c.oid) AS runs,
-         ARRAY(SELECT DISTINCT d.refobjid::int8::text ${viewDepends('pg_class')} AND d.refobjid <> c.oid) AS reads
+         ARRAY(SELECT DISTINCT d.refobjid::int8::text ${viewDepends('pg_class')} AND d.refobjid <> c.oid) AS reads,
+         ${writesSql} AS writes
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE ${isRelation} AND ${isOutside('c.relnamespace')} AND n.nspname NOT LIKE 'pg\\_toast%'`;
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { CatalogueCounts } from '../../metrics/sources.ts';
 import { emptyCatalogue, type Catalogue } from '../../policy/catalogue.ts';
+import { QueryPool } from '../query-pool.ts';
 import { buildCatalogue } from './build.ts';
 import { ViewReader, type ReadSql } from './views.ts';
 import { builtinsSql, fingerprintSql, ownPathSql, type BuiltinRow } from './queries.ts';
@@ -26,7 +27,7 @@ export interface CatalogueWatcherParts {
 /** Follows what the data database has beyond PostgreSQL's own objects. */
 export class CatalogueWatcher {
   private readonly parts: CatalogueWatcherParts;
-  private readonly pool: pg.Pool;
+  private readonly pool: QueryPool;
   private catalogue: Catalogue = emptyCatalogue;
   private readonly views: ViewReader;
   private fingerprint: string | undefined;
@@ -42,21 +43,18 @@ export class CatalogueWatcher {
   constructor(parts: CatalogueWatcherParts) {
     this.parts = parts;
     this.views = new ViewReader(parts.read);
-    this.pool = new pg.Pool({
+    this.pool = new QueryPool({
       ...parts.config,
       max: 1,
       idleTimeoutMillis: 0,
       connectionTimeoutMillis: 5_000,
-      enableChannelBinding: true,
       application_name: 'hatidata catalogue',
       options: '-c statement_timeout=20000',
       // The engine's own limit says nothing where the engine has gone silent.
       query_timeout: 30_000,
+      onBroken: (error) =>
+        parts.log.debug({ err: error }, 'the catalogue reader lost its connection'),
     });
-    const broke = (error: Error): void =>
-      parts.log.debug({ err: error }, 'the catalogue reader lost its connection');
-    this.pool.on('error', broke);
-    this.pool.on('connect', (client) => client.on('error', broke));
   }
 
   /** Resolves with the first snapshot taken; rejects when it can't be. */
@@ -88,8 +86,7 @@ export class CatalogueWatcher {
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.running;
-    await this.pool.end();
+    await Promise.all([this.running, this.pool.end()]);
   }
 
   /** A look that is due sooner stays. */
@@ -114,6 +111,7 @@ export class CatalogueWatcher {
       ? Promise.resolve()
       : // What is known stays good while the engine is away: nothing can be made there through us.
         this.refresh().catch((error: unknown) => {
+          if (this.stopped) return;
           this.failed += 1;
           this.parts.log.warn({ err: error }, 'the catalogue of the database could not be read');
         });

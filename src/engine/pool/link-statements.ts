@@ -29,6 +29,11 @@ export class LinkStatements {
     return sentInBatch.has(statement) ? 'present' : 'unsure';
   }
 
+  /** Those that are known to be there. */
+  get count(): number {
+    return this.known.size;
+  }
+
   /** So much is unsure that the connection is not worth keeping. */
   get areWorn(): boolean {
     return this.unsure.size > mostUnsure;

@@ -1,9 +1,11 @@
 import { HatiError } from '../../errors.ts';
+import type { Leaving } from '../../policy/session-use.ts';
 import { errorField } from '../../wire/error-fields.ts';
-import { sync } from '../../wire/frontend-messages.ts';
+import { sync, terminate } from '../../wire/frontend-messages.ts';
 import { MessageFramer } from '../../wire/message-framer.ts';
 import { Backend, headerBytes } from '../../wire/protocol.ts';
-import type { UpstreamConnection } from '../upstream.ts';
+import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
+import type { PoolCounts } from './counts.ts';
 import { LinkStatements } from './link-statements.ts';
 
 /** Who gets what comes from the engine. */
@@ -11,6 +13,13 @@ export interface Receiver {
   onData(chunk: Buffer): void;
   /** The connection is over. */
   onGone(): void;
+}
+
+export interface LinkParts {
+  readonly upstream: UpstreamConnection;
+  readonly partition: { readonly key: string; readonly start: UpstreamSession };
+  readonly counts: PoolCounts;
+  readonly onClosed: () => void;
 }
 
 /** What an exchange of our own brought back. */
@@ -35,7 +44,13 @@ export class EngineLink {
   readonly upstream: UpstreamConnection;
   /** Links of one partition began alike; see `EnginePool.partition`. */
   readonly partition: string;
+  /** How it began. */
+  readonly start: UpstreamSession;
+  /** Of its pool. */
+  readonly counts: PoolCounts;
   readonly openedAt = Date.now();
+  /** Since when its last holder has it, or had it. */
+  heldSince = Date.now();
   /** Since when nobody holds it. */
   idleSince = Date.now();
   /** Settings that differ from those that it began with, by what was put there. */
@@ -43,8 +58,8 @@ export class EngineLink {
   readonly statements = new LinkStatements();
   /** Who held it last. */
   lastHolder: object | undefined;
-  /** What it ran may have changed its session in ways that nobody can see from outside: triggers, functions. */
-  isTainted = false;
+  /** What the statements of its last holder may have left behind. */
+  left: Leaving = 'nothing';
   /** Nobody else may get it. */
   isRetired = false;
   /** The parameters that the pool has found in order. */
@@ -58,12 +73,17 @@ export class EngineLink {
     onGone: () => undefined,
   };
   private readonly onClosed: () => void;
-  private readonly cancels = new Set<Promise<void>>();
+  /** On its way to the engine; never rejects. */
+  private cancelling: Promise<void> | undefined;
+  /** For whatever runs when that one has arrived. */
+  private nextCancel: Promise<void> | undefined;
   private isOver = false;
 
-  constructor(upstream: UpstreamConnection, partition: string, onClosed: () => void) {
+  constructor({ upstream, partition, counts, onClosed }: LinkParts) {
     this.upstream = upstream;
-    this.partition = partition;
+    this.partition = partition.key;
+    this.start = partition.start;
+    this.counts = counts;
     this.parameters = upstream.parameters;
     this.onClosed = onClosed;
     this.receiver = this.idleReceiver;
@@ -84,13 +104,19 @@ export class EngineLink {
   }
 
   get mustSettleCancels(): boolean {
-    return this.cancels.size > 0;
+    return this.cancelling !== undefined || this.nextCancel !== undefined;
   }
 
   /** From now on what comes is for this one. */
   hold(holder: object, receiver: Receiver): void {
     this.lastHolder = holder;
+    this.heldSince = Date.now();
     this.receiver = receiver;
+    // The beginning of a message that nobody asked for; the rest of it comes next.
+    const pending = this.idleFramer.takePending();
+    if (pending.length === 0) return;
+    if (mayComeUnasked(pending[0]!)) receiver.onData(pending);
+    else this.upstream.socket.destroy();
   }
 
   /** Back to nobody; between two messages only. */
@@ -106,17 +132,28 @@ export class EngineLink {
     this.parameters = new Map([...this.parameters, [name, value]]);
   }
 
-  /** Asks the engine to cancel what runs. */
+  /** Asks the engine to cancel what runs. Each request is a connection of its own: one at a time, and one that waits for all that ask meanwhile. */
   cancel(): Promise<void> {
-    const cancelling = this.upstream.cancel();
-    const settled: Promise<void> = cancelling
+    if (this.cancelling === undefined) return this.sendCancel();
+    this.nextCancel ??= this.cancelling.then(() => {
+      this.nextCancel = undefined;
+      return this.sendCancel();
+    });
+    return this.nextCancel;
+  }
+
+  private sendCancel(): Promise<void> {
+    const sent = this.upstream.cancel();
+    const settled = sent
       // Nobody knows when it would arrive.
       .catch(() => {
         this.isRetired = true;
       })
-      .finally(() => this.cancels.delete(settled));
-    this.cancels.add(settled);
-    return cancelling;
+      .finally(() => {
+        this.cancelling = undefined;
+      });
+    this.cancelling = settled;
+    return sent;
   }
 
   /**
@@ -124,7 +161,8 @@ export class EngineLink {
    * sent the signal, and a backend forgets a signal that finds it between two messages.
    */
   async settleCancels(): Promise<void> {
-    while (this.cancels.size > 0) await Promise.all(this.cancels);
+    while (this.cancelling !== undefined)
+      await (this.nextCancel ?? this.cancelling).catch(() => undefined);
     if (this.isUsable) await this.exchange(sync);
   }
 
@@ -149,11 +187,11 @@ export class EngineLink {
           try {
             const result = collector.push(chunk);
             if (result === undefined) return;
-            // Something that nobody asked for came with it.
-            if (collector.hasMore) throw new Error('it sent more than it was asked for');
             clearTimeout(timer);
             this.receiver = before;
             resolve(result);
+            // Something that nobody asked for came with it.
+            if (collector.hasMore) before.onData(collector.takeRest());
           } catch (error) {
             fail(error instanceof Error ? error.message : 'it sent nonsense');
           }
@@ -169,9 +207,16 @@ export class EngineLink {
 
   /** Its session is as it began. */
   cleaned(): void {
-    this.isTainted = false;
+    this.counts.cleaned += 1;
+    this.left = 'nothing';
     this.settings = new Map();
     this.statements.clear();
+  }
+
+  /** Behind all that was sent: the engine ends when it has done that. It is still read, so it must not take us for gone. */
+  leave(): void {
+    this.isRetired = true;
+    this.upstream.socket.write(terminate);
   }
 
   /** In good order. */
@@ -195,6 +240,9 @@ export class EngineLink {
   private gone(): void {
     if (this.isOver) return;
     this.isOver = true;
+    // Whoever holds it may close it when it hears of that.
+    if (this.isRetired) this.counts.closed += 1;
+    else this.counts.broken += 1;
     this.receiver.onGone();
     this.onClosed();
   }
@@ -205,8 +253,8 @@ export class EngineLink {
       const framer = this.idleFramer;
       framer.push(chunk);
       for (let raw = framer.next(); raw !== undefined; raw = framer.next()) {
-        if (raw[0] === Backend.ParameterStatus) this.noteParameter(raw.subarray(headerBytes));
-        else if (!harmless.has(raw[0]!)) this.close();
+        if (!mayComeUnasked(raw[0]!)) this.close();
+        else if (raw[0] === Backend.ParameterStatus) this.noteParameter(raw.subarray(headerBytes));
       }
     } catch {
       this.close();
@@ -217,10 +265,13 @@ export class EngineLink {
 const nobody: Receiver = { onData: () => undefined, onGone: () => undefined };
 
 /** What an engine may say to an idle connection. */
-const harmless: ReadonlySet<number> = new Set([
-  Backend.NoticeResponse,
-  Backend.NotificationResponse,
-]);
+function mayComeUnasked(type: number): boolean {
+  return (
+    type === Backend.ParameterStatus ||
+    type === Backend.NoticeResponse ||
+    type === Backend.NotificationResponse
+  );
+}
 
 function newFramer(): MessageFramer {
   return new MessageFramer((type, length) => {
@@ -242,6 +293,10 @@ class Collector {
 
   get hasMore(): boolean {
     return this.framer.pendingBytes > 0;
+  }
+
+  takeRest(): Buffer {
+    return this.framer.takePending();
   }
 
   /** @returns all of it once ReadyForQuery is there. */

@@ -12,6 +12,10 @@ export class Outage {
   private pauseMs = firstPauseMs;
   private nextTry = 0;
 
+  get isOn(): boolean {
+    return this.error !== undefined;
+  }
+
   /** What stands in the way; undefined for who may try again, and then for nobody else for a while. */
   current(): HatiError | undefined {
     if (this.error === undefined) return undefined;

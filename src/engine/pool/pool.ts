@@ -2,6 +2,7 @@ import { HatiError } from '../../errors.ts';
 import type { Logger } from 'pino';
 import { LRUCache } from 'lru-cache';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
+import { PoolCounts } from './counts.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
 import { WaitingLine, type Priority, type Waiting } from './waiting-line.ts';
@@ -54,7 +55,22 @@ export interface PoolFigures {
   readonly waiting: number;
 }
 
+/** For whoever looks at a pool from outside. */
+export interface PoolLook {
+  readonly size: number;
+  readonly links: ReadonlySet<EngineLink>;
+  readonly idle: ReadonlySet<EngineLink>;
+  readonly opening: number;
+  readonly waiting: number;
+  readonly longestWaitSeconds: number;
+  /** The engine could not be reached when somebody tried last. */
+  readonly isAway: boolean;
+  readonly counts: PoolCounts;
+}
+
 interface Waiter extends Waiting {
+  /** By `performance.now()`. */
+  readonly since: number;
   readonly request: LinkRequest;
   readonly grant: (link: EngineLink | Promise<EngineLink>) => void;
   readonly refuse: (error: HatiError) => void;
@@ -69,6 +85,7 @@ const fullPauseMs = 100;
 
 export class EnginePool {
   private readonly options: PoolOptions;
+  private readonly counts = new PoolCounts();
   /** Oldest first. */
   private readonly idle: EngineLink[] = [];
   private readonly links = new Set<EngineLink>();
@@ -97,6 +114,22 @@ export class EnginePool {
     };
   }
 
+  look(): PoolLook {
+    const waiting = this.line.all;
+    const now = performance.now();
+    return {
+      size: this.options.size,
+      links: this.links,
+      idle: new Set(this.idle),
+      opening: this.busyPlaces,
+      waiting: waiting.length,
+      longestWaitSeconds:
+        waiting.reduce((longest, { since }) => Math.max(longest, now - since), 0) / 1_000,
+      isAway: this.outage.isOn,
+      counts: this.counts,
+    };
+  }
+
   partition(start: UpstreamSession): Partition {
     return { key: JSON.stringify([start.applicationName, start.settings]), start };
   }
@@ -113,6 +146,7 @@ export class EnginePool {
 
   /** A connection, at once where one is idle. Rejects with `pool_exhausted`, or with what stands between us and the engine. */
   take(request: LinkRequest): EngineLink | Promise<EngineLink> {
+    this.counts.asked += 1;
     const idle = this.takeIdle(request);
     if (idle !== undefined) return idle;
     if (this.isStopped) return Promise.reject(new HatiError('shutting_down'));
@@ -170,7 +204,8 @@ export class EnginePool {
         found = at;
         break;
       }
-      if (found < 0 || (this.idle[found]!.isTainted && !link.isTainted)) found = at;
+      if (found < 0 || (this.idle[found]!.left !== 'nothing' && link.left === 'nothing'))
+        found = at;
       if (this.idle.length - at > lookBack) break;
     }
     return found < 0 ? undefined : this.idle.splice(found, 1)[0];
@@ -201,12 +236,17 @@ export class EnginePool {
       // One map for all that were told the same, so that whoever knows it need not compare.
       const parameters = sameOr(this.known.get(partition.key), upstream.parameters);
       this.known.set(partition.key, parameters);
-      const link = new EngineLink({ ...upstream, parameters }, partition.key, () =>
-        this.closed(link),
-      );
+      const link = new EngineLink({
+        upstream: { ...upstream, parameters },
+        partition,
+        counts: this.counts,
+        onClosed: () => this.closed(link),
+      });
       this.links.add(link);
+      this.counts.opened += 1;
       return link;
     } catch (error) {
+      this.counts.notOpened += 1;
       if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
       const isFull = error instanceof HatiError && error.code === 'engine_full';
       if (!isFull || this.links.size === 0) throw error;
@@ -229,15 +269,18 @@ export class EnginePool {
 
   private wait(request: LinkRequest): Promise<EngineLink> {
     const { queueMs, size } = this.options;
+    const since = performance.now();
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(limit);
         clearTimeout(notice);
         request.onQueued(undefined);
+        this.counts.waits.observe((performance.now() - since) / 1_000);
         act();
       };
       const waiter: Waiter = {
         request,
+        since,
         group: request.group,
         priority: request.priority(),
         grant: (link) => settle(() => resolve(link)),
@@ -246,11 +289,10 @@ export class EnginePool {
       const giveUp = (error: HatiError): void => {
         if (this.line.delete(waiter)) waiter.refuse(error);
       };
-      const limit = setTimeout(
-        () =>
-          giveUp(new HatiError('pool_exhausted', { params: { size, seconds: queueMs / 1_000 } })),
-        queueMs,
-      );
+      const limit = setTimeout(() => {
+        this.counts.timedOut += 1;
+        giveUp(new HatiError('pool_exhausted', { params: { size, seconds: queueMs / 1_000 } }));
+      }, queueMs);
       const notice = setTimeout(() => request.onWaiting(this.figures), noticeAfterMs);
       request.onQueued(giveUp);
       this.line.add(waiter);

@@ -58,11 +58,13 @@ export class WaitingLine<T extends Waiting> {
     return item;
   }
 
+  get all(): readonly T[] {
+    return this.levels.flatMap(({ groups }) => [...groups.values()].flatMap((each) => [...each]));
+  }
+
   /** Everybody, who then waits no more. */
   clear(): readonly T[] {
-    const all = this.levels.flatMap(({ groups }) =>
-      [...groups.values()].flatMap((each) => [...each]),
-    );
+    const { all } = this;
     for (const { groups } of this.levels) groups.clear();
     this.count = 0;
     return all;
