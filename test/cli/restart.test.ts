@@ -1,5 +1,6 @@
 /** `hati restart`: other processes take over, and nobody loses a transaction. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -141,6 +142,23 @@ test('an old session goes on with what it has; a third restart ends the oldest',
   expect((await end).code).toBe('57P01');
   expect((await newcomer.query('SELECT 1')).rowCount).toBe(1);
   await newcomer.end();
+  await until(() => workers().length === 2);
+});
+
+test('a cancel request reaches a session of an older generation', async () => {
+  const client = await clientOf(hati);
+  const { processID, secretKey } = client as unknown as Record<'processID' | 'secretKey', number>;
+  const cancelled = expect(client.query('SELECT pg_sleep(60)')).rejects.toMatchObject({
+    code: '57014',
+  });
+  await restart();
+  const request = Buffer.alloc(16);
+  [16, 80_877_102, processID, secretKey].forEach((value, at) =>
+    request.writeInt32BE(value, at * 4),
+  );
+  connect({ host: '127.0.0.1', port: hati.record().address.port }).end(request);
+  await cancelled;
+  await client.end();
   await until(() => workers().length === 2);
 });
 
