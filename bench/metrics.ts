@@ -47,8 +47,7 @@ function decider(meter: JudgementMeter): () => void {
     catalogue: () => emptyCatalogue,
     freshenCatalogue: () => Promise.resolve(),
     steps: pipeline,
-    onDefinition: () => undefined,
-    definitionEpoch: () => 0,
+    definitions: { epoch: 0, changed: () => undefined, noticed: () => undefined },
     meter,
   };
   const principal = {

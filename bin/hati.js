@@ -2,6 +2,7 @@
 // Plain enough for any Node to read, so that one that is too old gets a sentence and not a syntax error.
 import { spawn } from 'child_process';
 import { existsSync } from 'fs';
+import nodeModule from 'module';
 import { dirname, join } from 'path';
 import { fileURLToPath, pathToFileURL } from 'url';
 
@@ -12,6 +13,7 @@ const isClone = existsSync(source);
 const main = isClone ? source : join(root, 'dist', 'main.js');
 
 if (canRun(process.versions.node)) {
+  keepCompiled();
   import(pathToFileURL(main).href).catch(function (error) {
     console.error(error);
     process.exitCode = 1;
@@ -35,6 +37,18 @@ if (canRun(process.versions.node)) {
   }
 }
 
+/**
+ * Compiling is half of a start, of the proxy's and of each of its workers'. What was compiled is kept beside the packages, where
+ * whoever may write could change the code itself; in a temporary directory anybody could lay something ready.
+ */
+function keepCompiled() {
+  if (!process.env.NODE_COMPILE_CACHE) {
+    process.env.NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'hatidata');
+  }
+  // A directory that can't be written is no fault.
+  nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
+}
+
 function canRun(version) {
   const parts = version.split('.').map(Number);
   // Running TypeScript as it is came with 22.18 and 23.6.
@@ -45,7 +59,7 @@ function canRun(version) {
 /** Stands in for the other Node: same streams, same signals, same end. */
 function runWith(node) {
   const child = spawn(node, [main].concat(process.argv.slice(2)), { stdio: 'inherit' });
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   signals.forEach(function (signal) {
     process.on(signal, function () {
       child.kill(signal);

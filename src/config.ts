@@ -3,7 +3,9 @@
  * frozen value. Every fault of every source is reported together, each with where it stands and what is right.
  */
 import { accessSync, constants } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { readCertificate, type Certificate } from './config/certificate.ts';
 import { type poolModes, settings } from './config/settings.ts';
 import { Sources } from './config/sources.ts';
 import type { ConfigFile, ConfigFlags } from './config/sources.ts';
@@ -15,6 +17,8 @@ export interface Config {
   readonly directory: string;
   /** `localhost` means 127.0.0.1 and ::1; port 0 means any free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Processes that serve clients; the pool is divided over them. */
+  readonly workers: number;
   /** Loopback clients without a key are the local administrator. */
   readonly devMode: boolean;
   /** In dev mode, let libpq clients find the keyless password in their password file. */
@@ -94,6 +98,8 @@ export interface Limits {
   readonly startupSeconds: number;
   /** How long open transactions may go on when the proxy is told to stop. */
   readonly drainSeconds: number;
+  /** How long sessions may stay with the old workers after a restart. */
+  readonly restartSeconds: number;
 }
 
 export interface ConfigInput {
@@ -105,12 +111,16 @@ export interface ConfigInput {
   readonly directory: string;
   /** Whether the log goes to a terminal. */
   readonly isTerminal?: boolean;
+  /** Read the certificate and its key too, as who will serve with them does; what is wrong with them is a fault. */
+  readonly readsCertificate?: boolean;
 }
 
 export interface ResolvedConfig {
   readonly config: Config;
   /** What was accepted and ignored; for the log. */
   readonly warnings: readonly string[];
+  /** Where it was asked for and TLS is on. */
+  readonly certificate?: Certificate;
 }
 
 export class ConfigError extends Error {
@@ -130,12 +140,15 @@ export function resolveConfig({
   flags,
   directory,
   isTerminal,
+  readsCertificate = false,
 }: ConfigInput): ResolvedConfig {
   const sources = new Sources({ file, env, flags });
   const listen = readListen(sources, flags);
+  const workers = sources.read(settings.workers) ?? 1;
   const config: Config = {
     directory: resolve(directory),
     listen,
+    workers: workers === 'auto' ? availableParallelism() : workers,
     devMode: sources.read(settings.devMode) ?? false,
     pgpass: sources.read(settings.pgpass) ?? true,
     tls: readTls(sources, dirname(resolve(directory))),
@@ -160,8 +173,13 @@ export function resolveConfig({
     },
   };
   if (!isLoopbackHost(listen.host)) checkExposure(config, sources);
+  const certificate = readsCertificate ? certificateOf(config, sources) : undefined;
   if (sources.faults.length > 0) throw new ConfigError(sources.faults);
-  return { config: freeze(config), warnings: sources.warnings };
+  return {
+    config: freeze(config),
+    warnings: sources.warnings,
+    ...(certificate === undefined ? {} : { certificate }),
+  };
 }
 
 /** Whether only this machine can reach a listener on `host`. A name other than localhost may mean anything. */
@@ -229,6 +247,19 @@ function readClientCertificates(
   return { caPath: resolve(base, caPath), mode };
 }
 
+/** Files that can't be read have been reported by then. */
+function certificateOf({ tls }: Config, sources: Sources): Certificate | undefined {
+  const caPath = tls?.clientCertificates?.caPath;
+  if (tls === undefined || !isReadable(tls.certPath) || !isReadable(tls.keyPath)) return undefined;
+  if (caPath !== undefined && !isReadable(caPath)) return undefined;
+  try {
+    return readCertificate(tls);
+  } catch (error) {
+    sources.faults.push(`${sources.nameOf(settings.tlsCertificate)}: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
 function isReadable(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);
@@ -271,6 +302,7 @@ function readLimits(sources: Sources): Limits {
     messageBytes: sources.read(settings.messageBytes) ?? 256 * 1024 * 1024,
     startupSeconds: sources.read(settings.startupSeconds) ?? 30,
     drainSeconds: sources.read(settings.drainSeconds) ?? 20,
+    restartSeconds: sources.read(settings.restartSeconds) ?? 3_600,
   };
   if (limits.messageBytes < limits.statementBytes) {
     sources.faults.push(

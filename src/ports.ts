@@ -81,6 +81,15 @@ export interface KeyFunctions {
   call(name: KeyFunctionName, args: readonly (string | null)[], actor: Actor): Promise<string>;
 }
 
+/** How often tables and their like have changed: what is prepared before and after is not the same. */
+export interface DefinitionCount {
+  readonly epoch: number;
+  /** A statement is on its way that defines something, or its transaction is over. */
+  changed(): void;
+  /** The engine says that something has changed which nobody told us of. */
+  noticed(): void;
+}
+
 /** Who did it and from where, for the record. */
 export interface Actor {
   readonly principal: Principal;

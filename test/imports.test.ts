@@ -18,8 +18,9 @@ const layers: readonly (readonly string[])[] = [
   ['ports'],
   ['proxy', 'control'],
   ['serve', 'admin-key'],
+  ['supervisor'],
   ['cli', 'dashboard'],
-  ['main'],
+  ['main', 'worker'],
 ];
 
 const source = resolve(import.meta.dirname, '../src');

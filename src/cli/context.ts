@@ -9,6 +9,8 @@ export interface CommandContext {
   readonly stderr: Output;
   /** How to run this very program again, for the proxy in the background. */
   readonly self: { readonly execPath: string; readonly args: readonly string[] };
+  /** The file that a worker process runs. */
+  readonly workerEntry: string;
 }
 
 export type Output = Writable & { readonly isTTY?: boolean };

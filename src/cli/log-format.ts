@@ -24,7 +24,8 @@ export function prettyDestination(output: Output): Writable {
     decodeStrings: false,
     write(chunk: Buffer | string, _encoding, callback): void {
       const lines = String(chunk).trimEnd().split('\n');
-      output.write(`${lines.map(formatLogLine).join('\n')}\n`, callback);
+      // A fault of the output is for whoever listens to the output.
+      output.write(`${lines.map(formatLogLine).join('\n')}\n`, () => callback());
     },
   });
 }

@@ -25,21 +25,23 @@ async function canListen(host: string, port: number): Promise<boolean> {
 export function describePortOwner(port: number): string | undefined {
   try {
     const inodes = listeningInodes(port);
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (holdsSocket(pid, inodes)) {
-        return describeProcess(pid);
-      }
-    }
+    const holders = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && holdsSocket(name, inodes))
+      .map(describeProcess);
+    // The workers of a proxy have its socket too.
+    return holders.find((each) => each.startsWith(ourProxy)) ?? holders[0];
   } catch {
     // No /proc here.
   }
   return undefined;
 }
 
+const ourProxy = 'the HatiData proxy of';
+
 function describeProcess(pid: string): string {
   const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   if (args.some((arg) => /\bmain\.[jt]s$|\bhati(?:\.js)?$/.test(arg)) && args.includes('start')) {
-    return `the HatiData proxy of ${readlinkSync(`/proc/${pid}/cwd`)} (process ${pid})`;
+    return `${ourProxy} ${readlinkSync(`/proc/${pid}/cwd`)} (process ${pid})`;
   }
   // Some programs write a whole sentence where their name belongs.
   return `${basename(program.split(' ')[0] ?? '')} (process ${pid})`;

@@ -11,6 +11,7 @@ import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { logsCommand } from './logs.ts';
 import { queryCommand } from './query.ts';
+import { reloadCommand, restartCommand } from './renew.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { stopCommand } from './stop.ts';
@@ -27,6 +28,8 @@ export async function runCommand(
     initCommand(context),
     startCommand(context),
     stopCommand(context),
+    restartCommand(context),
+    reloadCommand(context),
     statusCommand(context, (code) => {
       exitCode = code;
     }),

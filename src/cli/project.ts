@@ -44,6 +44,7 @@ export function loadConfig(
   project: Project,
   context: CommandContext,
   flags: ConfigFlags = {},
+  readsCertificate = false,
 ): ResolvedConfig {
   return resolveConfig({
     file: readConfigFile(project.configPath),
@@ -51,6 +52,7 @@ export function loadConfig(
     flags,
     directory: project.directory,
     isTerminal: context.stdout.isTTY === true,
+    readsCertificate,
   });
 }
 

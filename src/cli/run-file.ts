@@ -19,7 +19,15 @@ export interface RunRecord {
   readonly dataDirectory?: string;
   /** Where it tells metrics and readiness; absent where it does not. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** The socket on which `hati restart` and `hati reload` ask. */
+  readonly control?: string;
+  /** How long its clients may go on with their transactions when it is told to stop. */
+  readonly drainSeconds?: number;
 }
+
+/** What is known once it serves. */
+export type ServedRecord = Required<Pick<RunRecord, 'address'>> &
+  Pick<RunRecord, 'dataDirectory' | 'metrics' | 'control' | 'drainSeconds'>;
 
 /** The record of a process that is alive. */
 export function readRunRecord(path: string): RunRecord | undefined {
@@ -48,13 +56,12 @@ export function claimRunFile(path: string): RunRecord | undefined {
   }
 }
 
-/** Completes this process's claim; readers see the old record or the whole new one. */
-export function publishRunRecord(
-  path: string,
-  served: Required<Pick<RunRecord, 'address'>> & Pick<RunRecord, 'dataDirectory' | 'metrics'>,
-): void {
+/** Completes this process's claim, or changes it; readers see the old record or the whole new one. */
+export function publishRunRecord(path: string, served: ServedRecord): void {
   const next = `${path}.${process.pid}`;
-  writeFileSync(next, JSON.stringify({ ...ownRecord(), ...served }), { mode: 0o600 });
+  const { startedAt } = parseRecord(path) ?? ownRecord();
+  const record: RunRecord = { ...ownRecord(), startedAt, ...served };
+  writeFileSync(next, JSON.stringify(record), { mode: 0o600 });
   renameSync(next, path);
 }
 
@@ -118,16 +125,17 @@ function parseRecord(path: string): RunRecord | undefined {
 
 function isRunRecord(value: unknown): value is RunRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, startedAt, processStart, address, metrics } = value as Partial<
-    Record<keyof RunRecord, unknown>
-  >;
+  const { pid, startedAt, processStart, address, metrics, control, drainSeconds } =
+    value as Partial<Record<keyof RunRecord, unknown>>;
   return (
     Number.isInteger(pid) &&
     Number(pid) > 0 &&
     typeof startedAt === 'string' &&
     (processStart === null || typeof processStart === 'string') &&
     (address === undefined || isAddress(address)) &&
-    (metrics === undefined || isAddress(metrics))
+    (metrics === undefined || isAddress(metrics)) &&
+    (control === undefined || typeof control === 'string') &&
+    (drainSeconds === undefined || typeof drainSeconds === 'number')
   );
 }
 

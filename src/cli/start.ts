@@ -1,13 +1,17 @@
 import { Command } from 'commander';
 import { once } from 'node:events';
-import type { Config } from '../config.ts';
+import { dirname } from 'node:path';
+import type { Config, ResolvedConfig } from '../config.ts';
 import { createLogger } from '../shared/log.ts';
 import type { Logger } from '../shared/log.ts';
+import type { Supervisor } from '../supervisor/supervisor.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { openControlChannel } from './control-channel.ts';
+import type { ControlChannel } from './control-channel.ts';
 import { prettyDestination } from './log-format.ts';
 import { describePortOwner } from './port-owner.ts';
-import { addPgpassBlock, pgpassPath, removePgpassBlock } from './pgpass.ts';
+import { PgpassBlock } from './pgpass-block.ts';
 import { Progress } from './progress.ts';
 import { findProject, loadConfig } from './project.ts';
 import type { Project } from './project.ts';
@@ -42,12 +46,15 @@ Examples:
 
 async function start(context: CommandContext, options: StartOptions): Promise<void> {
   const project = findProject(context);
-  const { config, warnings } = loadConfig(project, context, {
+  const flags = {
     '--engine': options.engine,
     '--engine-reader': options.engineReader,
     '--port': options.port,
     '--listen': options.listen,
-  });
+  };
+  const readConfig = (): ResolvedConfig => loadConfig(project, context, flags, true);
+  const resolved = readConfig();
+  const { config, warnings } = resolved;
   const log = createLogger({
     level: config.log.level,
     ...(config.log.pretty ? { destination: prettyDestination(context.stdout) } : {}),
@@ -61,11 +68,9 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
     );
   }
   // Listening from here on, so that a signal during the start is not lost.
-  const stopRequested = Promise.race(
-    ['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => once(process, signal).then(() => signal)),
-  );
+  const stopRequested = nextOf(stopSignals(context));
   try {
-    await serveUntil(stopRequested, { context, project, config, log });
+    await serveUntil(stopRequested, { context, project, resolved, readConfig, log });
   } catch (error) {
     const told = explainListenFault(error, config);
     log.fatal({ err: told }, 'the proxy ended with an error');
@@ -75,56 +80,93 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   }
 }
 
+/** On a terminal, SIGHUP means that it was closed; elsewhere it is how daemons are told to reload. */
+function stopSignals({ stdout, stderr }: CommandContext): readonly NodeJS.Signals[] {
+  const hasTerminal = stdout.isTTY === true || stderr.isTTY === true;
+  return hasTerminal ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
+}
+
+function renewSignals(context: CommandContext): readonly NodeJS.Signals[] {
+  return stopSignals(context).includes('SIGHUP') ? ['SIGUSR2'] : ['SIGHUP', 'SIGUSR2'];
+}
+
+async function nextOf(signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
+  return Promise.race(signals.map((signal) => once(process, signal).then(() => signal)));
+}
+
 interface Serving {
   readonly context: CommandContext;
   readonly project: Project;
-  readonly config: Config;
+  readonly resolved: ResolvedConfig;
+  readonly readConfig: () => ResolvedConfig;
   readonly log: Logger;
 }
 
 async function serveUntil(
-  stopRequested: Promise<string>,
-  { context, project, config, log }: Serving,
+  stopRequested: Promise<NodeJS.Signals>,
+  { context, project, resolved, readConfig, log }: Serving,
 ): Promise<void> {
   const progress = new Progress(context.stderr);
-  // Loaded here and not above: the parser and the engine behind it would slow every other command down.
-  const { serve } = await import('../serve.ts');
-  const proxy = await serve(config, {
+  const supervisor = Promise.withResolvers<Supervisor>();
+  // What becomes of it stands in the log.
+  const renew = (): void =>
+    void supervisor.promise.then((each) => each.renew()).catch(() => undefined);
+  for (const signal of renewSignals(context)) process.on(signal, renew);
+  // Loaded here and not above: the engine behind it would slow every other command down.
+  const { Supervisor } = await import('../supervisor/supervisor.ts');
+  let onRenewed: (config: Config) => void = () => undefined;
+  const proxy = new Supervisor(resolved, {
+    entry: context.workerEntry,
+    readConfig,
     log,
     // A terminal shows what is happening; a log gets it as one of its lines.
     onProgress: (message) =>
       context.stderr.isTTY === true ? progress.step(message) : log.info(message),
+    onRenewed: (config) => onRenewed(config),
   });
+  supervisor.resolve(proxy);
+  await proxy.start(resolved);
   progress.done();
+  let { config } = resolved;
+  const port = proxy.addresses[0]?.port ?? config.listen.port;
+  const address = { host: config.listen.host, port };
+  const pgpass = new PgpassBlock({ context, project, port, log });
+  let control: ControlChannel | undefined;
   let patienceMs = 0;
   try {
-    const port = proxy.addresses[0]?.port ?? config.listen.port;
-    const address = { host: config.listen.host, port };
-    // The first of them: of `localhost` it is the one that every machine has.
-    const metricsAddress = proxy.metricsAddresses?.[0];
-    const pgpass =
-      config.devMode && config.pgpass ? pgpassPath(context.env, context.home) : undefined;
-    if (pgpass !== undefined)
-      changePgpass(log, pgpass, () => addPgpassBlock(pgpass, project.directory, port));
-    publishRunRecord(project.runPath, {
-      address,
-      ...(proxy.dataDirectory === undefined ? {} : { dataDirectory: proxy.dataDirectory }),
-      ...(metricsAddress === undefined ? {} : { metrics: metricsAddress }),
-    });
+    control = await openControlChannel(dirname(project.runPath), () => proxy.renew());
+    const publish = (): void => {
+      // The first of them: of `localhost` it is the one that every machine has.
+      const metrics = proxy.metricsAddresses?.[0];
+      publishRunRecord(project.runPath, {
+        address,
+        control: control!.path,
+        drainSeconds: config.limits.drainSeconds,
+        ...(proxy.dataDirectory === undefined ? {} : { dataDirectory: proxy.dataDirectory }),
+        ...(metrics === undefined ? {} : { metrics }),
+      });
+    };
+    onRenewed = (next) => {
+      config = next;
+      pgpass.keep(config);
+      publish();
+    };
+    onRenewed(config);
     if (context.stdout.isTTY === true) {
       writeLine(context.stderr, `Proxy running on ${address.host}:${port}. Ctrl-C stops it.`);
     }
     const hasStopped = await Promise.race([stopRequested, proxy.stopped.then(() => 'by itself')]);
-    if (pgpass !== undefined)
-      changePgpass(log, pgpass, () => removePgpassBlock(pgpass, project.directory));
     if (hasStopped === 'SIGTERM') patienceMs = config.limits.drainSeconds * 1_000;
     if (hasStopped === 'by itself')
       throw new CommandError('The proxy stopped by itself; the log says why.');
   } finally {
+    onRenewed = () => undefined;
+    control?.close();
+    pgpass.remove();
     // Who asks twice, or from the keyboard, does not want to wait.
-    const urged = Promise.race(['SIGTERM', 'SIGINT'].map((signal) => once(process, signal)));
-    void urged.then(() => proxy.stop(0));
+    void nextOf(['SIGTERM', 'SIGINT']).then(() => proxy.stop(0));
     await proxy.stop(patienceMs);
+    for (const signal of renewSignals(context)) process.off(signal, renew);
   }
 }
 
@@ -150,16 +192,4 @@ function explainListenFault(error: unknown, { listen: { host, port } }: Config):
     });
   }
   return error;
-}
-
-/** A convenience must not keep the proxy from running. */
-function changePgpass(log: Logger, path: string, change: () => void): void {
-  try {
-    change();
-  } catch (error) {
-    log.warn(
-      { err: error, path },
-      'the password file could not be changed; psql will ask for a password',
-    );
-  }
 }

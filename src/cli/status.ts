@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ConfigError } from '../config.ts';
 import type { Config } from '../config.ts';
 import { connect, reachableHost } from './client.ts';
 import { CommandError, writeLine } from './context.ts';
@@ -31,7 +32,10 @@ interface Status {
   readonly missing: Readiness['missing'];
   /** Where metrics, health and readiness are told. */
   readonly metrics: string | null;
-  readonly engine: string;
+  /** null: the configuration does not say. */
+  readonly engine: string | null;
+  /** What is wrong with the configuration; a proxy that runs goes on with the one that it has. */
+  readonly faults: readonly string[];
   /** null: nobody could be asked. */
   readonly pools: readonly PoolStatus[] | null;
   /** null: it takes an admin key to count them, and none was given; or the proxy is not ready. */
@@ -59,7 +63,7 @@ export function statusCommand(
         await watch(context, project);
         return;
       }
-      const { config } = loadConfig(project, context);
+      const config = configOrFaults(project, context);
       const status = await readStatus(
         context,
         project,
@@ -80,12 +84,23 @@ interface StatusOptions {
   readonly watch?: true;
 }
 
+function configOrFaults(project: Project, context: CommandContext): Config | readonly string[] {
+  try {
+    return loadConfig(project, context).config;
+  } catch (error) {
+    const isRunning = readRunRecord(project.runPath) !== undefined;
+    if (error instanceof ConfigError && isRunning) return error.faults;
+    throw error;
+  }
+}
+
 async function readStatus(
   context: CommandContext,
   project: Project,
-  config: Config,
+  read: Config | readonly string[],
   key: string | undefined,
 ): Promise<Status> {
+  const [config, faults] = 'directory' in read ? [read, []] : [undefined, read];
   const record = readRunRecord(project.runPath);
   const address = record?.address;
   const isAnswering =
@@ -105,10 +120,14 @@ async function readStatus(
     missing: readiness?.missing ?? [],
     metrics:
       metrics === undefined ? null : `http://${shownHost(metrics.host)}:${metrics.port}/metrics`,
-    engine: describeEngine(config),
+    engine: config === undefined ? null : describeEngine(config),
+    faults,
     pools: metrics === undefined ? null : await readPools(metrics),
     keys:
-      isAnswering && readiness?.ready !== false && (key !== undefined || config.devMode)
+      config !== undefined &&
+      isAnswering &&
+      readiness?.ready !== false &&
+      (key !== undefined || config.devMode)
         ? await countKeys(context, project, config, key)
         : null,
     directory: project.directory,
@@ -146,8 +165,8 @@ async function countKeys(
   }
 }
 
-function renderStatus(status: Status, config: Config): string {
-  const isMissing = status.answering && config.metrics !== undefined;
+function renderStatus(status: Status, config: Config | readonly string[]): string {
+  const isMissing = status.answering && 'directory' in config && config.metrics !== undefined;
   const state = status.answering
     ? `running (process ${status.pid}, for ${duration(status.uptime_seconds ?? 0)})`
     : status.running
@@ -163,6 +182,7 @@ function renderStatus(status: Status, config: Config): string {
       (pool, at) => [at === 0 ? 'Pools' : '', describePool(pool)] as const,
     ),
     ['Keys', status.keys === null ? null : `${status.keys} active`],
+    ...status.faults.map((fault) => ['Fault', fault] as const),
     ['Directory', status.directory],
     ['Data', status.data],
     ['Log', status.log],

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { findProject, loadConfig } from './project.ts';
+import { findProject } from './project.ts';
 import { isRunning, readRunRecord } from './run-file.ts';
 import type { RunRecord } from './run-file.ts';
 
@@ -20,7 +20,8 @@ export function stopCommand(context: CommandContext): Command {
         writeLine(context.stdout, `The proxy of ${project.root} is not running.`);
         return;
       }
-      const { drainSeconds } = loadConfig(project, context).config.limits;
+      // What it started with: the file may be another one by now, or broken.
+      const { drainSeconds = 0 } = record;
       await end(record, force === true, stopDeadlineMs + drainSeconds * 1_000);
       writeLine(
         context.stdout,

@@ -1,4 +1,14 @@
-import { flag, httpUrl, integer, listenAddress, oneOf, port, postgresUrl, text } from './value.ts';
+import {
+  flag,
+  httpUrl,
+  integer,
+  listenAddress,
+  oneOf,
+  orAuto,
+  port,
+  postgresUrl,
+  text,
+} from './value.ts';
 import type { ValueKind } from './value.ts';
 
 /** One setting and every place it can come from. `docs/configuration.md` is compared with this table by a test. */
@@ -31,6 +41,12 @@ export const settings = {
     default: 'localhost:5439',
   },
   port: { flag: '--port', kind: port, default: "the listen address's" },
+  workers: {
+    key: 'proxy.workers',
+    env: 'HATIDATA_WORKERS',
+    kind: orAuto(integer(1, 256)),
+    default: '1',
+  },
   devMode: { key: 'dev.dev_mode', env: 'HATIDATA_DEV_MODE', kind: flag, default: 'false' },
   pgpass: { key: 'dev.pgpass', env: 'HATIDATA_DEV_PGPASS', kind: flag, default: 'true' },
   tlsEnabled: {
@@ -148,6 +164,7 @@ export const settings = {
   },
   startupSeconds: { key: 'limits.startup_seconds', kind: integer(1, 600), default: '30' },
   drainSeconds: { key: 'limits.drain_seconds', kind: integer(0, 86_400), default: '20' },
+  restartSeconds: { key: 'limits.restart_seconds', kind: integer(0, 604_800), default: '3600' },
   metricsEnabled: {
     key: 'metrics.enabled',
     env: 'HATIDATA_METRICS_ENABLED',

@@ -40,6 +40,14 @@ export function integer(from: number, to: number): ValueKind<number> {
   };
 }
 
+/** Left to the machine. */
+export function orAuto<T>(kind: ValueKind<T>): ValueKind<T | 'auto'> {
+  return {
+    expected: `${kind.expected}, or "auto"`,
+    read: (raw) => (raw === 'auto' ? raw : kind.read(raw)),
+  };
+}
+
 export function oneOf<const T extends string>(choices: readonly T[]): ValueKind<T> {
   return {
     expected: `one of ${choices.join(', ')}`,

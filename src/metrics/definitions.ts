@@ -205,8 +205,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_parser_in_process',
-        help: '1 while small texts are read by the main thread; 0 for good once its parser broke',
+        help: '1 while small texts are read by the main thread; 0 for good once its parser broke, in any worker',
         labels: [],
+        aggregator: 'min',
       },
       () => asNumber(sources.parsers?.().isInProcess),
     ),
@@ -230,8 +231,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_catalogue_age_seconds',
-        help: 'Time since what is known of the database was last known to be true',
+        help: 'Time since what is known of the database was last known to be true; of the worker that is furthest behind',
         labels: [],
+        aggregator: 'max',
       },
       () => {
         const at = sources.catalogue?.().at;
@@ -241,8 +243,9 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
     gauge(
       {
         name: 'hatidata_control_store_reachable',
-        help: '1 while changes of keys are heard from the control store',
+        help: '1 while all workers hear changes of keys from the control store',
         labels: [],
+        aggregator: 'min',
       },
       () => asNumber(sources.store?.().isHeard),
     ),
@@ -251,6 +254,7 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         name: 'hatidata_control_store_unheard_seconds',
         help: 'Time since the control store was last heard; 0 while it is',
         labels: [],
+        aggregator: 'max',
       },
       () => sources.store?.().unheardSeconds,
     ),
@@ -259,14 +263,16 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         name: 'hatidata_control_store_refusing',
         help: '1 while keys are refused because the control store has been away for longer than keys.outage_seconds',
         labels: [],
+        aggregator: 'max',
       },
       () => asNumber(sources.store?.().isRefusing),
     ),
     gauge(
       {
         name: 'hatidata_instances',
-        help: 'Proxies of the same control store that are heard, this one among them',
+        help: 'Proxies of the same control store that are heard, this one among them; each worker counts as one',
         labels: [],
+        aggregator: 'max',
       },
       () => sources.instances?.(),
     ),
@@ -294,6 +300,7 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         name: 'hatidata_build_info',
         help: 'Always 1; the labels are the versions of HatiData and Node',
         labels: ['version', 'node'],
+        aggregator: 'first',
       },
       () => [[{ version, node: process.versions.node }, 1]],
     ),

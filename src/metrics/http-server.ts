@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../shared/log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Readiness } from './readiness.ts';
+import type { NotReady, Readiness } from './readiness.ts';
 
 /**
  * The numbers and the state of the proxy over HTTP: /metrics, /health, /ready. It asks nobody who they are, so nothing
@@ -29,8 +29,10 @@ interface Answer {
 }
 
 export interface HttpParts {
-  readonly metrics: Metrics;
-  readonly readiness: Readiness;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
+  readonly readiness: Pick<Readiness, 'missing'>;
+  /** What does not live that should; without it, whoever answers lives. */
+  readonly dead?: () => Promise<readonly NotReady[]>;
   readonly log: Logger;
 }
 
@@ -39,14 +41,14 @@ export class MetricsServer {
   private readonly log: Logger;
   private readonly servers: Server[] = [];
 
-  constructor({ metrics, readiness, log }: HttpParts) {
+  constructor({ metrics, readiness, dead, log }: HttpParts) {
     this.log = log;
     this.routes = new Map<string, () => Promise<Answer>>([
       [
         '/metrics',
         async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() }),
       ],
-      ['/health', () => Promise.resolve(json(200, { status: 'ok' }))],
+      ['/health', async () => healthAnswer((await dead?.()) ?? [])],
       ['/ready', async () => readinessAnswer(await readiness.missing())],
     ]);
   }
@@ -120,6 +122,12 @@ function readinessAnswer(missing: Awaited<ReturnType<Readiness['missing']>>): An
   return missing.length === 0
     ? json(200, { ready: true, missing })
     : json(503, { ready: false, missing });
+}
+
+function healthAnswer(missing: readonly NotReady[]): Answer {
+  return missing.length === 0
+    ? json(200, { status: 'ok' })
+    : json(503, { status: 'failing', missing });
 }
 
 function json(status: number, value: unknown): Answer {

@@ -22,8 +22,9 @@ export function processMetrics(): ReadMetric[] {
     gauge(
       {
         name: 'process_start_time_seconds',
-        help: 'When the process began, since the epoch',
+        help: 'When the oldest process began, since the epoch',
         labels: [],
+        aggregator: 'min',
       },
       () => startedAt,
     ),

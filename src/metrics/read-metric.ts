@@ -7,6 +7,8 @@ export interface Description {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
+  /** How the values of several processes become one; the sum unless said otherwise. */
+  readonly aggregator?: 'sum' | 'min' | 'max' | 'first';
 }
 
 /**
@@ -15,7 +17,9 @@ export interface Description {
  */
 export interface ReadMetric extends Description {
   readonly type: 'counter' | 'gauge' | 'histogram';
-  get(): Promise<Pick<ReadMetric, 'name' | 'help' | 'type'> & { readonly values: Sample[] }>;
+  get(): Promise<
+    Pick<ReadMetric, 'name' | 'help' | 'type' | 'aggregator'> & { readonly values: Sample[] }
+  >;
 }
 
 interface Sample {
@@ -52,10 +56,11 @@ export function forRegistry(readMetric: ReadMetric): Metric {
 
 function metric(
   type: ReadMetric['type'],
-  { name, help, labels }: Description,
+  { name, help, labels, aggregator = 'sum' }: Description,
   read: () => Sample[],
 ): ReadMetric {
-  const get: ReadMetric['get'] = () => Promise.resolve({ name, help, type, values: read() });
+  const get: ReadMetric['get'] = () =>
+    Promise.resolve({ name, help, type, aggregator, values: read() });
   return { name, help, labels, type, get };
 }
 

@@ -71,7 +71,7 @@ export class ClientMessages {
       batches: parts.owed,
       preparation: (link) => ({
         inForce: state.inForce,
-        epoch: pipeline.definitionEpoch(),
+        epoch: pipeline.definitions.epoch,
         isPrivate: state.areNamesUncertain || link.left === 'code',
       }),
       learnSettings: async () => {

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EngineRole } from '../engine/roles.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
@@ -99,6 +99,8 @@ export class Listener {
   /** For clients that are known: sessions, and those about to be one. */
   private readonly places: Places;
   private readonly rounds: Rounds;
+  /** Of whoever waits until nobody is left. */
+  private onEmpty: (() => void) | undefined;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
@@ -125,8 +127,8 @@ export class Listener {
     return this.arriving.size;
   }
 
-  /** @param port 0 for any free port. Rejects with the system's error (EADDRINUSE …). */
-  async listen(host: string, port: number): Promise<AddressInfo> {
+  /** @param socket bound to its address. Rejects with the system's error (EADDRINUSE …). */
+  async listen(socket: object): Promise<void> {
     const server = createServer({
       noDelay: true,
       keepAlive: true,
@@ -135,13 +137,30 @@ export class Listener {
     server.on('connection', (socket) => void this.welcome(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port }, () => {
+      server.listen(socket, () => {
         server.off('error', reject);
         resolve();
       });
     });
     this.servers.push(server);
-    return server.address() as AddressInfo;
+  }
+
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  /** Stops accepting and resolves when the last client has gone by itself; whoever is arriving is let in. */
+  async retire(): Promise<void> {
+    for (const server of this.servers) if (server.listening) server.close();
+    if (!this.isEmpty) await new Promise<void>((resolve) => (this.onEmpty = resolve));
+  }
+
+  private get isEmpty(): boolean {
+    return this.arriving.size === 0 && this.sessions.size === 0;
+  }
+
+  private gone(): void {
+    if (this.isEmpty) this.onEmpty?.();
   }
 
   /**
@@ -196,6 +215,7 @@ export class Listener {
       clearTimeout(deadline);
       this.arriving.delete(socket);
       this.unknown.remove(socket);
+      this.gone();
     }
   }
 
@@ -308,6 +328,7 @@ export class Listener {
         meter.close();
         this.sessions.remove(cancelKey);
         leave();
+        this.gone();
         log.debug('session ended');
       },
     });

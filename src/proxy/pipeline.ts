@@ -2,7 +2,7 @@ import type { HatiError } from '../errors.ts';
 import type { JudgementMeter, Stopwatch } from '../metrics/judgement-meter.ts';
 import type { StatementTrace } from '../metrics/tracing.ts';
 import type { Catalogue } from '../policy/catalogue.ts';
-import type { KeyDirectory, Principal } from '../ports.ts';
+import type { DefinitionCount, KeyDirectory, Principal } from '../ports.ts';
 import type { StatementReader } from '../sql/reader.ts';
 import { ddlVerb, type ClassifiedText, type Statement } from '../sql/statement.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
@@ -74,10 +74,7 @@ export interface PipelineParts {
   readonly freshenCatalogue: () => Promise<void>;
   /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */
   readonly steps: readonly Step[];
-  /** Called when a statement is on its way that defines something, and when its transaction is over. */
-  readonly onDefinition: () => void;
-  /** Counts those calls. */
-  readonly definitionEpoch: () => number;
+  readonly definitions: DefinitionCount;
   readonly meter: JudgementMeter;
 }
 
@@ -114,7 +111,7 @@ function runFrom(first: number, request: StatementRequest): Decision | Promise<D
   const { classified } = request;
   if (classified === undefined) throw new Error('a pipeline without read');
   const { statements } = classified;
-  if (statements.some(defines)) request.parts.onDefinition();
+  if (statements.some(defines)) request.parts.definitions.changed();
   return counted(request, {
     action: 'forward',
     text: request.replacement,
@@ -136,7 +133,9 @@ function count({ parts, trace }: StatementRequest, statementClass: string, { act
 }
 
 /** Code that nobody can read may define as well. */
-function defines({ acts }: Statement): boolean {
+/** Of a temporary table only its own session knows. */
+function defines({ acts, effects }: Statement): boolean {
+  if (effects.includes('temporaryTable')) return false;
   return acts.some((act) => act.verb === ddlVerb || act.class === 'routine');
 }
 

@@ -29,6 +29,8 @@ import type { Outlets } from './turns.ts';
 
 /** How long either side is waited for when a session ends. */
 const lingerMs = 5_000;
+/** Bytes that are copied to leave in one write. */
+const largestGathered = 16 * 1024;
 /** How long the end of a message that is under way is waited for. */
 const partingMs = 100;
 
@@ -95,6 +97,8 @@ export class Session implements LiveSession {
   private engineSaidFatal = false;
   /** Messages are being taken, and what they send to the engine is gathered. */
   private gathering = false;
+  private outgoing: Buffer[] = [];
+  private outgoingBytes = 0;
   /** The engine's parameters that the client knows of. */
   private told: ReadonlyMap<string, string> | undefined;
   /** What the client is told once it is at rest. */
@@ -133,7 +137,7 @@ export class Session implements LiveSession {
       },
       refusesPins: parts.refusesPins,
       isWhole: () => this.scanner.isWhole,
-      onDefined: () => parts.pipeline.onDefinition(),
+      onDefined: () => parts.pipeline.definitions.changed(),
       onAttached: (link) => this.onAttached(link),
       onUnrestorable: (error) => this.fail(error),
     });
@@ -273,7 +277,7 @@ export class Session implements LiveSession {
   }
 
   private takeMessages(): void {
-    this.gather(true);
+    this.gathering = true;
     try {
       for (;;) {
         if (this.state !== 'relaying') return;
@@ -295,7 +299,8 @@ export class Session implements LiveSession {
     } catch (error) {
       this.fail(error);
     } finally {
-      this.gather(false);
+      this.gathering = false;
+      this.flush();
     }
     this.batch.watch(this.owed.isUnsynced);
     const engine = this.hold.link?.upstream.socket;
@@ -307,12 +312,29 @@ export class Session implements LiveSession {
     }
   }
 
-  /** What is sent to the engine while messages are taken leaves in one write. */
-  private gather(on: boolean): void {
-    this.gathering = on;
-    const engine = this.hold.link?.upstream.socket;
-    if (on) engine?.cork();
-    else engine?.uncork();
+  /** Small messages to the engine leave together: a write costs more than all that is done for them here. */
+  private toEngine(bytes: Buffer): void {
+    this.parts.meter.totals.bytes.toEngine += bytes.length;
+    if (bytes.length > largestGathered) {
+      this.flush();
+      this.hold.link?.upstream.socket.write(bytes);
+      return;
+    }
+    this.outgoing.push(bytes);
+    this.outgoingBytes += bytes.length;
+    if (this.outgoingBytes > largestGathered) this.flush();
+    else if (!this.gathering && this.outgoing.length === 1) process.nextTick(() => this.flush());
+  }
+
+  private flush(): void {
+    const { outgoing } = this;
+    const [first] = outgoing;
+    if (first === undefined) return;
+    this.outgoing = [];
+    this.outgoingBytes = 0;
+    this.hold.current?.upstream.socket.write(
+      outgoing.length === 1 ? first : Buffer.concat(outgoing),
+    );
   }
 
   private waitFor(waiting: Promise<void>): void {
@@ -334,11 +356,8 @@ export class Session implements LiveSession {
   private outlets(): Outlets {
     const { bytes: counted } = this.parts.meter.totals;
     return {
-      toEngine: (bytes) => {
-        counted.toEngine += bytes.length;
-        this.hold.link?.upstream.socket.write(bytes);
-      },
-      flushToEngine: () => this.hold.link?.upstream.socket.uncork(),
+      toEngine: (bytes) => this.toEngine(bytes),
+      flushToEngine: () => this.flush(),
       toClient: (bytes) => {
         counted.toClients += bytes.length;
         this.client.write(bytes);
@@ -373,10 +392,6 @@ export class Session implements LiveSession {
 
   private onAttached(link: EngineLink): void {
     const { reported } = this.parts;
-    const { socket } = link.upstream;
-    // What follows leaves in one write, as in `takeMessages`.
-    socket.cork();
-    if (!this.gathering) process.nextTick(uncork, socket);
     if (link.parameters === this.told) return;
     this.told = link.parameters;
     for (const [name, value] of link.parameters) {
@@ -449,7 +464,10 @@ export class Session implements LiveSession {
           return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
         // The engine has it no more as we think that it has it.
-        if (isStale(body)) this.hold.current?.statements.doubt();
+        if (isStale(body)) {
+          this.hold.current?.statements.doubt();
+          if (errorField(body, 'C') === '0A000') this.parts.pipeline.definitions.noticed();
+        }
         {
           const ours = this.reasonOfCancel(body);
           const shown = this.owed.onError();
@@ -536,6 +554,7 @@ export class Session implements LiveSession {
       return;
     }
     this.state = 'leaving';
+    this.flush();
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
     link.leave();
   }
@@ -611,10 +630,6 @@ function isStale(error: Buffer): boolean {
   return (
     state === '26000' || (state === '0A000' && errorField(error, 'R') === 'RevalidateCachedQuery')
   );
-}
-
-function uncork(socket: Socket): void {
-  socket.uncork();
 }
 
 function priorityOf(wanted: string | undefined): Priority {

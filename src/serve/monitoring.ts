@@ -1,38 +1,52 @@
 import type { Config } from '../config.ts';
-import { MetricsServer } from '../metrics/http-server.ts';
+import { MetricsServer, type HttpParts } from '../metrics/http-server.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { Readiness } from '../metrics/readiness.ts';
 import { listenOn, type Address } from '../shared/listen-on.ts';
 import type { Logger } from '../shared/log.ts';
 import { packageVersion } from '../shared/version.ts';
 
-/** What can be seen of a proxy from outside, from before its start until after its end. */
-export interface Monitoring {
+/** What a process that serves clients counts, and whether it can. */
+export interface Observation {
   readonly metrics: Metrics;
   readonly readiness: Readiness;
-  /** Where both are served; undefined where they are not. */
+  close(): Promise<void>;
+}
+
+export async function startObservation(
+  { tracing }: Pick<Config, 'tracing'>,
+  log: Logger,
+): Promise<Observation> {
+  const metrics = new Metrics(packageVersion());
+  const close = async (): Promise<void> => {
+    metrics.close();
+    await metrics.sessions.tracer?.close();
+  };
+  try {
+    if (tracing !== undefined) {
+      // Here and not above: without tracing, none of its packages is loaded.
+      const { openTelemetryTracer } = await import('../metrics/open-telemetry.ts');
+      metrics.sessions.tracer = openTelemetryTracer({ tracing, version: metrics.version, log });
+    }
+    return { metrics, readiness: new Readiness(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What is told over HTTP, from before the start of everything else until after its end. */
+export interface Monitoring {
+  /** Undefined where nothing is told. */
   readonly addresses: readonly Address[] | undefined;
   close(): Promise<void>;
 }
 
-/** Comes first, so that it can tell that the proxy is starting. */
-export async function startMonitoring(config: Config, log: Logger): Promise<Monitoring> {
-  const metrics = new Metrics(packageVersion());
-  const readiness = new Readiness();
-  const server = new MetricsServer({ metrics, readiness, log });
-  const close = async (): Promise<void> => {
-    metrics.close();
-    await metrics.sessions.tracer?.close();
-    await server.close();
-  };
+export async function startMonitoring(config: Config, parts: HttpParts): Promise<Monitoring> {
+  const server = new MetricsServer(parts);
+  const close = (): Promise<void> => server.close();
   try {
-    if (config.tracing !== undefined) {
-      // Here and not above: without tracing, none of its packages is loaded.
-      const { openTelemetryTracer } = await import('../metrics/open-telemetry.ts');
-      const { tracing } = config;
-      metrics.sessions.tracer = openTelemetryTracer({ tracing, version: metrics.version, log });
-    }
-    return { metrics, readiness, addresses: await serveHttp(server, config, log), close };
+    return { addresses: await serveHttp(server, config, parts.log), close };
   } catch (error) {
     await close();
     throw error;

@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { configTemplate } from '../../src/cli/config-template.ts';
@@ -44,6 +44,7 @@ describe('values', () => {
     expect(resolved({}).config).toEqual({
       directory: join(directory, '.hati'),
       listen: { host: 'localhost', port: 5439 },
+      workers: 1,
       devMode: false,
       pgpass: true,
       tls: undefined,
@@ -71,11 +72,23 @@ describe('values', () => {
         messageBytes: 256 * 1024 * 1024,
         startupSeconds: 30,
         drainSeconds: 20,
+        restartSeconds: 3_600,
       },
       metrics: { host: 'localhost', port: 9090 },
       tracing: undefined,
       log: { level: 'info', pretty: false },
     });
+  });
+
+  test('as many workers as there are cores, where that is left to the machine', () => {
+    const given: Given[] = [
+      { toml: '[proxy]\nworkers = "auto"' },
+      { env: { HATIDATA_WORKERS: 'auto' } },
+    ];
+    for (const each of given) expect(resolved(each).config.workers).toBe(availableParallelism());
+    expect(faultsOf({ toml: '[proxy]\nworkers = 0' })).toEqual([
+      'config.toml:proxy.workers: 0 is not a whole number from 1 to 256, or "auto"',
+    ]);
   });
 
   test('the file that init writes is valid and means dev mode', () => {

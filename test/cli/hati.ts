@@ -35,10 +35,14 @@ export class Hati {
     return outcomeOf(this.spawn(args, options));
   }
 
-  spawn(args: readonly string[], { cwd = this.project, env = {} }: RunOptions = {}): ChildProcess {
+  spawn(
+    args: readonly string[],
+    { cwd = this.project, env = {}, detached = false }: RunOptions = {},
+  ): ChildProcess {
     return spawn(process.execPath, [bin, ...args], {
       cwd,
       env: this.env(env),
+      detached,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
@@ -74,6 +78,8 @@ type ServingRecord = RunRecord & Required<Pick<RunRecord, 'address'>>;
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
+  /** In a process group of its own, as the shell of a terminal does it. */
+  readonly detached?: boolean;
 }
 
 export async function outcomeOf(child: ChildProcess): Promise<Outcome> {

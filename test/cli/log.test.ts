@@ -103,3 +103,15 @@ describe('lines for people', () => {
     expect(formatLogLine(line)).toBe(expected);
   });
 });
+
+test('lines that a closed terminal does not take end nothing', async () => {
+  const terminal = new Writable({
+    write: (_chunk, _encoding, callback) => callback(new Error('write EIO')),
+  });
+  const told = new Promise<Error>((resolve) => terminal.once('error', resolve));
+  const destination = prettyDestination(terminal);
+  createLogger({ level: 'info', destination }).info('a line');
+  expect((await told).message).toBe('write EIO');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(destination.errored).toBeNull();
+});

@@ -135,6 +135,7 @@ describe('first words', () => {
         messageBytes: 10_000,
         startupSeconds: 1,
         drainSeconds: 1,
+        restartSeconds: 3_600,
       },
     });
     const client = new RawClient(strict.port);

@@ -20,10 +20,15 @@ export class KeyHasher {
   private running = 0;
   private decoy: string | undefined;
   private readonly onVerified: (seconds: number) => void;
+  private readonly concurrency: number;
 
-  /** @param onVerified told how long each verification took, without the wait for its turn */
-  constructor(onVerified: (seconds: number) => void = () => undefined) {
+  /**
+   * @param onVerified told how long each verification took, without the wait for its turn
+   * @param processes that share this machine's cores
+   */
+  constructor(onVerified: (seconds: number) => void = () => undefined, processes = 1) {
     this.onVerified = onVerified;
+    this.concurrency = Math.max(1, Math.floor(concurrency / processes));
   }
 
   /** Attempts that wait for their turn. */
@@ -54,7 +59,7 @@ export class KeyHasher {
   }
 
   private enter(source: string): Promise<void> {
-    if (this.running < concurrency) {
+    if (this.running < this.concurrency) {
       this.running += 1;
       return Promise.resolve();
     }
