@@ -2,7 +2,7 @@ import type { HatiError } from '../errors.ts';
 import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
 import { keySchema, statusSchema } from '../sql/system-call.ts';
 import { isUnrestricted, nameOf, readonlyAuthority, type Authority } from './authority.ts';
-import { emptyCatalogue, named, type Catalogue, type Surroundings } from './catalogue.ts';
+import { emptyCatalogue, markOf, named, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
@@ -24,19 +24,18 @@ export function authorize(
   searched?: ReadonlySet<string>,
 ): HatiError | undefined {
   const known = text.passedBy as PassedBy | undefined;
-  if (
-    known?.authority === authority &&
-    known.catalogue === catalogue &&
-    known.searched === searched
-  )
+  const mark = markOf(catalogue);
+  if (known?.authority === authority && known.catalogue === mark && known.searched === searched)
     return undefined;
   const refused = judge(authority, text, { catalogue, searched });
-  if (refused === undefined) text.passedBy = { authority, catalogue, searched };
+  if (refused === undefined) text.passedBy = { authority, catalogue: mark, searched };
   return refused;
 }
 
-interface PassedBy extends Surroundings {
+interface PassedBy {
   readonly authority: Authority;
+  readonly catalogue: object;
+  readonly searched: Surroundings['searched'];
 }
 
 function judge(

@@ -99,6 +99,21 @@ export const emptyCatalogue: Catalogue = {
   userSchemas: [],
 };
 
+const marks = new WeakMap<Catalogue, object>();
+
+/**
+ * Stands for a catalogue in what is remembered of a text. Texts are remembered for long, and each would keep the whole catalogue that
+ * it was judged by, of which there is a new one with every definition.
+ */
+export function markOf(catalogue: Catalogue): object {
+  let mark = marks.get(catalogue);
+  if (mark === undefined) {
+    mark = {};
+    marks.set(catalogue, mark);
+  }
+  return mark;
+}
+
 /** Those that a name can mean. */
 export function named<T extends { readonly schema: string }>(
   objects: ReadonlyMap<string, readonly T[]>,

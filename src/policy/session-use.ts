@@ -8,6 +8,7 @@ import {
   type Statement,
 } from '../sql/statement.ts';
 import {
+  markOf,
   named,
   type Catalogue,
   type Surroundings,
@@ -86,15 +87,18 @@ const nothing: SessionUse = {
 };
 
 /** Memo on the text: by what it was worked out last. */
-interface Worked extends Surroundings {
+interface Worked {
+  readonly catalogue: object;
+  readonly searched: Surroundings['searched'];
   readonly use: SessionUse;
 }
 
 export function sessionUse(text: ClassifiedText, around: Surroundings): SessionUse {
   const known = text.sessionUse as Worked | undefined;
-  if (known?.catalogue === around.catalogue && known.searched === around.searched) return known.use;
+  const catalogue = markOf(around.catalogue);
+  if (known?.catalogue === catalogue && known.searched === around.searched) return known.use;
   const use = combined(text.statements.map((statement) => useOf(statement, around)));
-  text.sessionUse = { ...around, use };
+  text.sessionUse = { catalogue, searched: around.searched, use };
   return use;
 }
 
