@@ -10,15 +10,21 @@ import { MetricsSample } from '../src/cli/metrics-sample.ts';
 import { Hati } from '../test/cli/hati.ts';
 import { clientOf } from '../test/cli/workers.ts';
 import { ProcessProbe, type ProcessMeasure } from '../test/fixtures/process-probe.ts';
-import { columns, frontend as f, RawClient } from '../test/fixtures/raw-client.ts';
+import { columns, frontend as f, RawClient, show } from '../test/fixtures/raw-client.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { workers: { type: 'string', default: '1,2' }, snapshots: { type: 'string' } },
+  options: {
+    workers: { type: 'string', default: '1,2' },
+    agents: { type: 'string', default: '8' },
+    snapshots: { type: 'string' },
+  },
 });
 const count = Number(positionals[0] ?? 10_000);
 const engineConnections = 20;
-const agents = 8;
+const agents = Number(values.agents);
+/** Clients that come and go before anything is measured. */
+const warming = 500;
 /** So many log in at one time. */
 const arriving = 32;
 /** Of one source address; the next ones come from 127.0.0.3 and so on. */
@@ -48,9 +54,9 @@ dev_mode = true
 pgpass = false
 [pool]
 readers = ${engineConnections}
-queue_seconds = 120
+queue_seconds = 900
 [limits]
-connections = ${count + 100}
+connections = ${count + warming + 100}
 connections_per_key = 0
 [log]
 level = "warn"
@@ -118,8 +124,7 @@ async function ask(client: RawClient, n: number): Promise<number> {
   );
   const received = await client.untilReady();
   const row = received.find(({ type }) => type === 'D');
-  const answer =
-    row === undefined ? received.map(({ type }) => type).join('') : columns(row.body)[0];
+  const answer = row === undefined ? show(received).join(' ') : columns(row.body)[0];
   if (answer !== String(n * 2)) throw new Error(`client ${n} was answered ${answer}`);
   return performance.now() - begun;
 }
@@ -163,7 +168,7 @@ async function measureWith(workers: number): Promise<void> {
       return RawClient.login(socket, keys[n % agents]);
     };
     // Code is compiled, keys are known, engine connections are there.
-    const first = await eachOf(500, arriving, login);
+    const first = await eachOf(warming, arriving, login);
     await Promise.all(first.map(ask));
     for (const client of first) client.close();
     await new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -85,7 +85,8 @@ export function suspending(client: Client): Promise<void> {
               ),
             );
             const told = shown.find((line) => line.startsWith('E '));
-            if (told === undefined) return shown;
+            // Who waits long for an engine connection is told so.
+            if (told === undefined) return shown.filter((line) => line !== 'N');
             throw Object.assign(new Error(told), { code: told.slice(2, 7) });
           };
           const sql = `SELECT ${id} + i FROM generate_series(1, 5) AS i`;
