@@ -74,12 +74,7 @@ export class ClientMessages {
         epoch: pipeline.definitions.epoch,
         isPrivate: state.areNamesUncertain || link.left === 'code',
       }),
-      learnSettings: async () => {
-        // In the middle of a transaction the question would be a part of it.
-        if (parts.outlets.status() !== 'idle' || parts.owed.isUnsynced) return false;
-        await hold.learnSettings();
-        return !parts.outlets.isOver();
-      },
+      pin: (detail) => state.pin({ reason: 'preparedStatement', detail }),
     });
     this.extended = new ExtendedQuery({
       turns: this.turns,
@@ -105,6 +100,11 @@ export class ClientMessages {
   endOfTransaction(): void {
     this.own.endOfTransaction();
     this.extended.endOfTransaction();
+  }
+
+  /** What the engine says of a statement that it knows by a name of ours. */
+  nameOf(engineName: string): string {
+    return this.client.nameOf(engineName) ?? engineName;
   }
 
   /** The engine has said that something failed. */
@@ -186,8 +186,8 @@ export class ClientMessages {
           executed.some(isUndecided) || deallocated.some(isUndecided) || prepared.some(isUndecided),
       );
     if (!mustWait) return then(this.checked(decision));
-    return this.turns
-      .caughtUp()
+    return this.extended
+      .decided()
       .then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
   }
 
@@ -209,7 +209,11 @@ export class ClientMessages {
   private useOf(text: ClassifiedText): SessionUse {
     const { pipeline, searched } = this.parts;
     const catalogue = pipeline.catalogue();
-    return sessionUse(text, { catalogue, searched: searched.within(catalogue) });
+    const use = sessionUse(text, { catalogue, searched: searched.within(catalogue) });
+    if (pipeline.isCatalogueCurrent() || use.leaves === 'code') return use;
+    // A view or a trigger may have been made a moment ago.
+    const touches = text.statements.some(({ relations }) => relations.length > 0);
+    return touches ? { ...use, leaves: 'code' } : use;
   }
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
