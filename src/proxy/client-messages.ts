@@ -4,6 +4,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import { authorizeFunctionCall } from '../policy/large-objects.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
+import { first } from '../shared/first.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
 import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
@@ -107,9 +108,9 @@ export class ClientMessages {
     return this.client.nameOf(engineName) ?? engineName;
   }
 
-  /** The engine has said that something failed. */
-  engineFailed(): void {
-    this.copyIn.broken();
+  /** The engine has said that something failed. @param error the body of its ErrorResponse */
+  engineFailed(error: Buffer): void {
+    this.copyIn.broken(error);
   }
 
   /** @returns a promise when the messages behind this one have to wait. */
@@ -221,6 +222,8 @@ export class ClientMessages {
     const isLost = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
     if (isLost && outlets.status() === 'idle')
       return this.refuseInBatch(decision.action === 'refuse' ? decision.error : undefined);
+    // As with every Query, whatever becomes of it.
+    if (decision.action !== 'forward') this.client.unnamed = undefined;
     switch (decision.action) {
       case 'forward':
         return this.turns.withEngine(
@@ -331,12 +334,4 @@ export class ClientMessages {
 function requireEmpty(body: Buffer, message: string): void {
   if (body.length > 0)
     throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
-}
-
-function first<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
-  for (const item of items) {
-    const found = find(item);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -37,7 +37,9 @@ export type Undo = () => void;
  * the session has come to use them on.
  */
 export class ClientStatements {
-  unnamed: UnnamedStatement | undefined;
+  /** How often the unnamed statement was another one, or none. */
+  unnamedChanges = 0;
+  private current: UnnamedStatement | undefined;
   /** Names that PREPARE gave in SQL: they are on the connection that the session keeps since. */
   readonly ofSql = new Set<string>();
   private readonly named = new Map<string, ClientStatement>();
@@ -62,6 +64,15 @@ export class ClientStatements {
   /** All is answered that was sent. */
   decided(): void {
     this.changed.clear();
+  }
+
+  get unnamed(): UnnamedStatement | undefined {
+    return this.current;
+  }
+
+  set unnamed(statement: UnnamedStatement | undefined) {
+    this.current = statement;
+    this.unnamedChanges += 1;
   }
 
   get count(): number {

@@ -231,8 +231,9 @@ export class EngineStatements {
     this.client.unnamed = undefined;
     this.client.changing('', this.batches);
     link.statements.unnamed = undefined;
+    const changes = this.client.unnamedChanges;
     return () => {
-      this.client.unnamed ??= before;
+      if (this.client.unnamedChanges === changes) this.client.unnamed = before;
     };
   }
 

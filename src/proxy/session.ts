@@ -497,7 +497,7 @@ export class Session implements LiveSession {
     }
     const ours = this.reasonOfCancel(body);
     const shown = this.owed.onError();
-    this.messages.engineFailed();
+    this.messages.engineFailed(body);
     if (shown !== undefined || ours !== undefined) return shown ?? ours;
     const theirs = inWordsOfClient(body, (name) => this.messages.nameOf(name));
     return theirs === body ? undefined : backendMessage(Backend.ErrorResponse, theirs);
