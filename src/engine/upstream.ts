@@ -116,7 +116,8 @@ class Handover {
       },
     });
     const onData = (chunk: Buffer): void => {
-      const pieces = scanner.push(chunk);
+      // pg's parser has seen it before, and may use its memory again for what comes next.
+      const pieces = scanner.push(Buffer.from(chunk));
       const at = pieces.indexOf(readyMark);
       if (at < 0) return;
       socket.pause();
