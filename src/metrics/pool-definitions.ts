@@ -95,7 +95,7 @@ export function poolMetrics({ sources }: Metrics): ReadMetric[] {
     counter(
       {
         name: 'hatidata_pool_cleanings_total',
-        help: 'Connections that were brought back to how they began before somebody else got them',
+        help: 'Connections that were brought back to how they began (DISCARD ALL) before somebody else got them',
         labels: ['role'],
       },
       () => byRole(({ counts }) => counts.cleaned),
