@@ -4,8 +4,6 @@ import {
   type ActClass,
   type ClassifiedText,
   type FunctionRef,
-  type SessionEffect,
-  type SettingChange,
   type Statement,
 } from '../sql/statement.ts';
 import {
@@ -15,7 +13,9 @@ import {
   type UserFunction,
   type UserRelation,
 } from './catalogue.ts';
-import { durationMs } from './setting-values.ts';
+import { pinOf, pinOfSetting, type Pin } from './pins.ts';
+
+export type { Pin, PinReason } from './pins.ts';
 
 /**
  * What running a text may leave behind in a session with the engine, and so what sharing engine connections has to do about
@@ -51,25 +51,6 @@ export type Leaving = 'nothing' | 'sequences' | 'code';
 export function worse(one: Leaving, other: Leaving): Leaving {
   if (one === 'code' || other === 'code') return 'code';
   return one === 'sequences' ? one : other;
-}
-
-export type PinReason = (typeof pinReasons)[number];
-export const pinReasons = [
-  'temporaryTable',
-  'preparedStatement',
-  'cursorWithHold',
-  'listen',
-  'advisoryLock',
-  'code',
-  'setting',
-  'seed',
-  'session',
-] as const;
-
-export interface Pin {
-  readonly reason: PinReason;
-  /** For people: what did it. */
-  readonly detail: string;
 }
 
 const nothing: SessionUse = {
@@ -188,35 +169,6 @@ function leavingOf({ acts, relations }: Statement, around: Surroundings): Leavin
   return worst;
 }
 
-/** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */
-const restless: ReadonlySet<string> = new Set([
-  ...['statement_timeout', 'transaction_timeout', 'idle_session_timeout'],
-  'default_transaction_deferrable',
-]);
-const shortestTimeoutMs = 1_000;
-
-/** Why sessions that begin with such a setting can't share. */
-export function pinsOfStart(
-  settings: readonly (readonly [name: string, value: string])[],
-): readonly Pin[] {
-  return settings.flatMap(([name, value]) =>
-    name === 'search_path' && value.toLowerCase().includes('pg_temp')
-      ? [{ reason: 'temporaryTable', detail: 'pg_temp in search_path' } as const]
-      : pinOfSetting({ name, values: [value], operation: 'set', local: false, target: 'session' }),
-  );
-}
-
-function pinOfSetting({ name, values, operation }: SettingChange): readonly Pin[] {
-  if (name === undefined) return [{ reason: 'setting', detail: 'a setting of a computed name' }];
-  // There is no way to ask for it, or to take it back.
-  if (name === 'seed') return [{ reason: 'seed', detail: 'SET seed' }];
-  if (!restless.has(name) || operation !== 'set' || values?.length === 0) return [];
-  const ms = values?.[0] === undefined ? undefined : durationMs(values[0]);
-  const isCalm =
-    name.endsWith('_timeout') && ms !== undefined && (ms === 0 || ms >= shortestTimeoutMs);
-  return isCalm ? [] : [{ reason: 'setting', detail: name }];
-}
-
 /** In place of a name that is computed. */
 export const anySetting = '*';
 
@@ -225,20 +177,6 @@ const characteristics = [
   'default_transaction_read_only',
   'default_transaction_deferrable',
 ];
-
-const pinning: Readonly<Partial<Record<SessionEffect, PinReason>>> = {
-  temporaryTable: 'temporaryTable',
-  preparedStatement: 'preparedStatement',
-  cursorWithHold: 'cursorWithHold',
-  listen: 'listen',
-  advisoryLock: 'advisoryLock',
-  opaque: 'code',
-};
-
-function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
-  const reason = pinning[effect];
-  return reason === undefined ? [] : [{ reason, detail: verb }];
-}
 
 /** What a statement runs that is not PostgreSQL's own. */
 interface Code {

@@ -16,7 +16,7 @@ import { CatalogueWatcher } from '../engine/catalogue/watcher.ts';
 import { EngineProbe } from '../engine/probe.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Tally } from '../metrics/tally.ts';
-import { pinReasons } from '../policy/session-use.ts';
+import { pinReasons } from '../policy/pins.ts';
 import type { LoginSink, SecretId } from '../ports.ts';
 import { Listener } from '../proxy/listener.ts';
 import { LiveSessions } from '../proxy/live-sessions.ts';
