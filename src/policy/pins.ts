@@ -32,7 +32,8 @@ const pinning: Readonly<Partial<Record<SessionEffect, PinReason>>> = {
 
 export function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
   const reason = pinning[effect];
-  return reason === undefined ? [] : [{ reason, detail: verb }];
+  if (reason === undefined) return [];
+  return [{ reason, detail: reason === 'temporaryTable' ? 'a temporary table' : verb }];
 }
 
 /** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */
