@@ -1,4 +1,5 @@
 import type { HatiError } from '../errors.ts';
+import { first } from '../shared/first.ts';
 import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
 import { keySchema, statusSchema } from '../sql/system-call.ts';
 import { isUnrestricted, nameOf, readonlyAuthority, type Authority } from './authority.ts';
@@ -194,15 +195,4 @@ function refuseCalls(
 
 function needs(scope: string, what: string): Refusal {
   return { code: 'scope_missing', params: { what, scope } };
-}
-
-function first<T>(
-  items: readonly T[],
-  judge: (item: T) => Refusal | undefined,
-): Refusal | undefined {
-  for (const item of items) {
-    const refusal = judge(item);
-    if (refusal) return refusal;
-  }
-  return undefined;
 }

@@ -76,6 +76,8 @@ export interface UserRelation {
   readonly runs: readonly UserFunction[];
   /** What writing its rows runs: nothing that leaves something behind, nextval, or what is not known (triggers). */
   readonly writes: 'plainly' | 'sequences' | 'code';
+  /** What its row policies run when it is read. */
+  readonly guards: 'plainly' | 'code';
 }
 
 export interface UserType {

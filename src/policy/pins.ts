@@ -11,6 +11,7 @@ export const pinReasons = [
   'advisoryLock',
   'code',
   'setting',
+  'seed',
   'session',
 ] as const;
 
@@ -55,7 +56,7 @@ export function pinsOfStart(
 export function pinOfSetting({ name, values, operation }: SettingChange): readonly Pin[] {
   if (name === undefined) return [{ reason: 'setting', detail: 'a setting of a computed name' }];
   // There is no way to ask for it, or to take it back.
-  if (name === 'seed') return [{ reason: 'setting', detail: name }];
+  if (name === 'seed') return [{ reason: 'seed', detail: 'SET seed' }];
   if (!restless.has(name) || operation !== 'set' || values?.length === 0) return [];
   const ms = values?.[0] === undefined ? undefined : durationMs(values[0]);
   const isCalm =

@@ -1,3 +1,4 @@
+import { builtinFunctions, informationSchemaFunctions } from './builtin-functions.ts';
 import {
   ddlVerb,
   type ActClass,
@@ -122,7 +123,9 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
   return {
     pins: [
       ...effects.flatMap((effect) => pinOf(effect, acts[0]?.verb ?? statement.node)),
-      ...(code?.isUnknown === true ? [{ reason: 'code', detail: code.name } as const] : []),
+      ...(code?.isUnknown === true
+        ? [{ reason: code.name === seeding ? 'seed' : 'code', detail: code.name } as const]
+        : []),
       ...changes.flatMap(pinOfSetting),
     ],
     settings: [
@@ -226,20 +229,29 @@ function codeOfCall(ref: FunctionRef, { catalogue, searched }: Surroundings): Co
     (schema === undefined && catalogue.builtinNames.has(name));
   // It may have been made a moment ago.
   if (candidates.length === 0 && !isBuiltin) return { name, leaves: 'code', isUnknown: true };
+  // Some run SQL that is in a string, or hold locks.
+  if (isBuiltin && !builtinFunctions.has(name) && !informationSchemaFunctions.has(name))
+    return { name, leaves: 'code', isUnknown: false };
   return codeOfAll(candidates);
 }
 
 /** Reading a view runs what is in there; what that leaves behind is cleaned away, like that of a trigger. */
 function codeOfReading(relation: UserRelation, catalogue: Catalogue): Code | undefined {
-  const { schema, view, runs, converts, reads } = relation;
+  const { schema, view, runs, converts, reads, guards } = relation;
   const isPlain =
+    guards === 'plainly' &&
     converts === undefined &&
     !runs.some(isNotReviewed) &&
-    (view === undefined ||
-      // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
-      (view !== 'unreadable' && codeOf(view, { catalogue, searched: new Set() }) === undefined)) &&
+    (view === undefined || isPlainView(view, catalogue)) &&
     reads.every((each) => codeOfReading(each, catalogue) === undefined);
   return isPlain ? undefined : { name: schema, leaves: 'code', isUnknown: false };
+}
+
+function isPlainView(view: Statement | 'unreadable', catalogue: Catalogue): boolean {
+  if (view === 'unreadable' || view.effects.length > 0) return false;
+  if (view.settings.some(({ operation }) => operation !== 'show')) return false;
+  // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
+  return codeOf(view, { catalogue, searched: new Set() }) === undefined;
 }
 
 function codeOfAll(functions: readonly UserFunction[]): Code | undefined {

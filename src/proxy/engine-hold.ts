@@ -66,7 +66,10 @@ export class EngineHold {
   running(use: SessionUse): void {
     this.parts.state.running(use);
     const { current } = this;
-    if (current !== undefined) current.left = worse(current.left, use.leaves);
+    if (current === undefined) return;
+    current.left = worse(current.left, use.leaves);
+    // Nothing takes that back.
+    if (use.pins.some(({ reason }) => reason === 'seed')) current.isRetired = true;
   }
 
   /** A Query has run without an error. */
@@ -87,29 +90,6 @@ export class EngineHold {
     if (state.unread.length === 0) this.giveBack();
     // The session notices that its connection is gone.
     else void this.changing(this.readAndGiveBack(link)).catch(() => undefined);
-  }
-
-  /** For who can't wait until the session is at rest; only outside of a transaction. */
-  async learnSettings(): Promise<void> {
-    const { current, change } = this;
-    if (change !== undefined || current === undefined || this.parts.state.unread.length === 0)
-      return;
-    await this.changing(this.onceWhole(current).then(() => this.readSettings(current)));
-  }
-
-  /** The rest of a message that nobody asked for would come among the answers. */
-  private async onceWhole({ upstream: { socket } }: EngineLink): Promise<void> {
-    while (!this.parts.isWhole() && !socket.destroyed) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          socket.off('data', done);
-          socket.off('close', done);
-          resolve();
-        };
-        socket.on('data', done);
-        socket.on('close', done);
-      });
-    }
   }
 
   private changing(work: Promise<void>): Promise<void> {

@@ -70,6 +70,7 @@ beforeAll(async () => {
 /** As the product itself learns of them. */
 async function catalogueOf(server: EmbeddedServer): Promise<Catalogue> {
   const watcher = new CatalogueWatcher({
+    epoch: () => 0,
     config: { ...server.connection('superuser'), ssl: false },
     read: analyse,
     log: project.log,
