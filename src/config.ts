@@ -131,6 +131,9 @@ export function resolveConfig({
   const sources = new Sources({ file, env, flags });
   const listen = readListen(sources, flags);
   const workers = sources.read(settings.workers) ?? 1;
+  const engine = readEngine(sources);
+  // A server of somebody's own has room for a hundred as a rule, and other users.
+  const poolSize = engine.kind === 'url' ? 20 : 50;
   const config: Config = {
     directory: resolve(directory),
     listen,
@@ -139,13 +142,13 @@ export function resolveConfig({
     pgpass: sources.read(settings.pgpass) ?? true,
     tls: readTls(sources, dirname(resolve(directory))),
     allowCleartext: sources.read(settings.allowCleartext) ?? false,
-    engine: readEngine(sources),
+    engine,
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
     keys: { outageSeconds: sources.read(settings.outageSeconds) ?? 300 },
     pool: {
       mode: sources.read(settings.poolMode) ?? 'auto',
-      readers: sources.read(settings.poolReaders) ?? 50,
-      writers: sources.read(settings.poolWriters) ?? 50,
+      readers: sources.read(settings.poolReaders) ?? poolSize,
+      writers: sources.read(settings.poolWriters) ?? poolSize,
       queueSeconds: sources.read(settings.poolQueueSeconds) ?? 30,
       idleSeconds: sources.read(settings.poolIdleSeconds) ?? 300,
       lifetimeSeconds: sources.read(settings.poolLifetimeSeconds) ?? 3_600,

@@ -30,10 +30,16 @@ const pinning: Readonly<Partial<Record<SessionEffect, PinReason>>> = {
   opaque: 'code',
 };
 
+/** Where the statement's verb would not say it. */
+const spoken: Readonly<Partial<Record<PinReason, string>>> = {
+  temporaryTable: 'a temporary table',
+  advisoryLock: 'an advisory lock of the session',
+  cursorWithHold: 'a cursor WITH HOLD',
+};
+
 export function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
   const reason = pinning[effect];
-  if (reason === undefined) return [];
-  return [{ reason, detail: reason === 'temporaryTable' ? 'a temporary table' : verb }];
+  return reason === undefined ? [] : [{ reason, detail: spoken[reason] ?? verb }];
 }
 
 /** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */

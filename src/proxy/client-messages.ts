@@ -75,7 +75,10 @@ export class ClientMessages {
         epoch: pipeline.definitions.epoch,
         isPrivate: state.areNamesUncertain || link.left === 'code',
       }),
-      pin: (detail) => state.pin({ reason: 'preparedStatement', detail }),
+      pin: (detail) => {
+        if (parts.refusesPins) throw new HatiError('pinning_refused', { params: { what: detail } });
+        state.pin({ reason: 'preparedStatement', detail });
+      },
     });
     this.extended = new ExtendedQuery({
       turns: this.turns,

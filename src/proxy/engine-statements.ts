@@ -99,12 +99,12 @@ export class EngineStatements {
     const engine = engineStatement(classified, message, { ...preparation, isPrivate });
     const under = preparation.inForce ?? unknown;
     const statement = { classified, engine, under };
-    const undo = this.client.add(message.name, statement);
-    this.client.changing(message.name, this.batches);
     // It can't be prepared anywhere else as it is here.
     if (readsClock) this.pin("'now' or its like in a prepared statement");
     else if (under === unknown && !isPlainCommand(classified))
       this.pin('a statement that was prepared behind SET LOCAL');
+    const undo = this.client.add(message.name, statement);
+    this.client.changing(message.name, this.batches);
     const settled = (done: boolean): void => {
       if (!done) undo();
       settle(done);
@@ -379,7 +379,7 @@ export interface EngineStatementsParts {
   readonly batches: Batches;
   /** What a statement is prepared under just now. */
   readonly preparation: (link: EngineLink) => Preparation;
-  /** The session keeps its connection from now on. */
+  /** The session keeps its connection from now on. Throws where it may not. */
   readonly pin: (what: string) => void;
 }
 
