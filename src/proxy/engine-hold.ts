@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import { reasonOf } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest } from '../engine/pool/pool.ts';
@@ -141,6 +142,8 @@ export class EngineHold {
     const { settings } = state;
     const commands = changes(link.settings, settings);
     if (left === 'sequences') commands.unshift('DISCARD SEQUENCES');
+    // DISCARD ALL leaves the seed of random(), and with it what comes next could be known.
+    if (left === 'code') commands.unshift(`SELECT pg_catalog.setseed(${randomSeed()})`);
     if (commands.length > 0) {
       const { error } = await link.exchange(query(commands.join(';\n')));
       if (error !== undefined) {
@@ -198,6 +201,11 @@ export class EngineHold {
     this.current = undefined;
     this.parts.pool.give(current);
   }
+}
+
+/** Between -1 and 1. */
+function randomSeed(): string {
+  return ((randomInt(2 ** 32) - 2 ** 31) / 2 ** 31).toFixed(12);
 }
 
 /**
