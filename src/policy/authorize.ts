@@ -3,7 +3,7 @@ import { first } from '../shared/first.ts';
 import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
 import { keySchema, statusSchema } from '../sql/system-call.ts';
 import { isUnrestricted, nameOf, readonlyAuthority, type Authority } from './authority.ts';
-import { emptyCatalogue, named, type Catalogue, type Surroundings } from './catalogue.ts';
+import { emptyCatalogue, named, numberOf, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
@@ -27,17 +27,21 @@ export function authorize(
   const known = text.passedBy as PassedBy | undefined;
   if (
     known?.authority === authority &&
-    known.catalogue === catalogue &&
+    known.catalogue === numberOf(catalogue) &&
     known.searched === searched
   )
     return undefined;
   const refused = judge(authority, text, { catalogue, searched });
-  if (refused === undefined) text.passedBy = { authority, catalogue, searched };
+  if (refused === undefined)
+    text.passedBy = { authority, catalogue: numberOf(catalogue), searched };
   return refused;
 }
 
-interface PassedBy extends Surroundings {
+interface PassedBy {
   readonly authority: Authority;
+  /** By its number. */
+  readonly catalogue: number;
+  readonly searched: ReadonlySet<string> | undefined;
 }
 
 function judge(

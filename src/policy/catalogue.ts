@@ -32,6 +32,20 @@ export interface Catalogue {
   readonly userSchemas: readonly string[];
 }
 
+const numbers = new WeakMap<Catalogue, number>();
+let lastNumber = 0;
+
+/** For who remembers what was worked out by it: thousands of them must not keep as many old catalogues alive. */
+export function numberOf(catalogue: Catalogue): number {
+  let number = numbers.get(catalogue);
+  if (number === undefined) {
+    lastNumber += 1;
+    number = lastNumber;
+    numbers.set(catalogue, number);
+  }
+  return number;
+}
+
 /** What a name in a statement is looked up in. */
 export interface Surroundings {
   readonly catalogue: Catalogue;

@@ -8,6 +8,7 @@ import {
 } from '../sql/statement.ts';
 import {
   named,
+  numberOf,
   type Catalogue,
   type Surroundings,
   type UserFunction,
@@ -69,15 +70,20 @@ const nothing: SessionUse = {
 };
 
 /** Memo on the text: by what it was worked out last. */
-interface Worked extends Surroundings {
+interface Worked {
+  /** By its number. */
+  readonly catalogue: number;
+  readonly searched: ReadonlySet<string> | undefined;
   readonly use: SessionUse;
 }
 
 export function sessionUse(text: ClassifiedText, around: Surroundings): SessionUse {
   const known = text.sessionUse as Worked | undefined;
-  if (known?.catalogue === around.catalogue && known.searched === around.searched) return known.use;
+  const catalogue = numberOf(around.catalogue);
+  const { searched } = around;
+  if (known?.catalogue === catalogue && known.searched === searched) return known.use;
   const use = combined(text.statements.map((statement) => useOf(statement, around)));
-  text.sessionUse = { ...around, use };
+  text.sessionUse = { catalogue, searched, use };
   return use;
 }
 
