@@ -1,0 +1,204 @@
+/**
+ * `npm run bench:idle -- [clients]`: so many idle clients of readonly keys on 20 engine connections. What one of them costs the
+ * proxy in memory, and how long it takes when all of them ask at once (docs/proofs.md). Linux only.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { MetricsSample } from '../src/cli/metrics-sample.ts';
+import { Hati } from '../test/cli/hati.ts';
+import { clientOf } from '../test/cli/workers.ts';
+import { ProcessProbe, type ProcessMeasure } from '../test/fixtures/process-probe.ts';
+import { columns, frontend as f, RawClient } from '../test/fixtures/raw-client.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { workers: { type: 'string', default: '1,2' }, snapshots: { type: 'string' } },
+});
+const count = Number(positionals[0] ?? 10_000);
+const engineConnections = 20;
+const agents = 8;
+/** So many log in at one time. */
+const arriving = 32;
+/** Of one source address; the next ones come from 127.0.0.3 and so on. */
+const clientsPerAddress = 5_000;
+
+/** Node raises its own soft limit to the hard one when it starts, here and in the proxy. */
+function checkFiles(): void {
+  const [, limit] =
+    /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  const needed = count + 500;
+  if (limit === undefined || Number(limit) >= needed) return;
+  console.error(
+    `A process may have ${limit} files open here, and ${count} clients need ${needed}: raise it (ulimit -Hn ${needed}, as root) or ask for fewer clients.`,
+  );
+  process.exit(2);
+}
+
+function start(hati: Hati, probe: ProcessProbe, workers: number): Promise<void> {
+  mkdirSync(hati.at(), { recursive: true });
+  writeFileSync(
+    hati.at('config.toml'),
+    `[proxy]
+listen = "127.0.0.1:0"
+workers = ${workers}
+[dev]
+dev_mode = true
+pgpass = false
+[pool]
+readers = ${engineConnections}
+queue_seconds = 120
+[limits]
+connections = ${count + 100}
+connections_per_key = 0
+[log]
+level = "warn"
+`,
+  );
+  const child = hati.spawn(['start'], { env: probe.env });
+  process.once('exit', () => child.kill());
+  child.stdout!.pipe(process.stderr);
+  child.stderr!.pipe(process.stderr);
+  return serving(hati);
+}
+
+async function serving(hati: Hati): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      hati.record();
+      return;
+    } catch (error) {
+      if (tries === 600) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function makeKeys(hati: Hati): Promise<string[]> {
+  const admin = await clientOf(hati);
+  const keys: string[] = [];
+  for (let agent = 0; agent < agents; agent += 1) {
+    const { rows } = await admin.query<{ key: string }>(
+      `SELECT create_api_key('idle-${agent}', 'readonly') AS key`,
+    );
+    keys.push(rows[0]!.key);
+  }
+  await admin.end();
+  return keys;
+}
+
+/** @returns what `act` gave for each number below `size`; so many of them at one time. */
+async function eachOf<T>(
+  size: number,
+  atOnce: number,
+  act: (n: number) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < size) {
+      const n = next;
+      next += 1;
+      results[n] = await act(n);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return results;
+}
+
+/** @returns milliseconds until the whole answer was there. */
+async function ask(client: RawClient, n: number): Promise<number> {
+  const begun = performance.now();
+  client.send(
+    f.parse('', 'SELECT $1::int * 2'),
+    f.bind('', '', [String(n)]),
+    f.execute(''),
+    f.sync(),
+  );
+  const received = await client.untilReady();
+  const row = received.find(({ type }) => type === 'D');
+  const answer =
+    row === undefined ? received.map(({ type }) => type).join('') : columns(row.body)[0];
+  if (answer !== String(n * 2)) throw new Error(`client ${n} was answered ${answer}`);
+  return performance.now() - begun;
+}
+
+async function workersOf(probe: ProcessProbe): Promise<readonly ProcessMeasure[]> {
+  return (await probe.measure()).filter(({ isWorker }) => isWorker);
+}
+
+/** Of all workers together, and what one client adds to it. */
+function report(
+  what: string,
+  now: readonly ProcessMeasure[],
+  before: readonly ProcessMeasure[],
+): void {
+  const sum = (of: readonly ProcessMeasure[], key: 'rss' | 'heapUsed' | 'external'): number =>
+    of.reduce((total, each) => total + each[key], 0);
+  const cells = (['rss', 'heapUsed', 'external'] as const).map((key) => {
+    const bytes = sum(now, key);
+    const each = (bytes - sum(before, key)) / count / 1024;
+    return `${key} ${(bytes / 1024 / 1024).toFixed(0)} MiB (${each.toFixed(1)} KiB a client)`;
+  });
+  console.log(`  ${what.padEnd(22)} ${cells.join(', ')}`);
+}
+
+async function connectionsToEngine(hati: Hati): Promise<number> {
+  const { host, port } = hati.record().metrics!;
+  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  return new MetricsSample(text, 0).sum('hatidata_pool_connections', 'role="reader"');
+}
+
+async function measureWith(workers: number): Promise<void> {
+  const hati = new Hati();
+  const probe = new ProcessProbe();
+  try {
+    await start(hati, probe, workers);
+    const keys = await makeKeys(hati);
+    const { port } = hati.record().address;
+    const login = (n: number): Promise<RawClient> => {
+      const localAddress = `127.0.0.${2 + Math.floor(n / clientsPerAddress)}`;
+      const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+      return RawClient.login(socket, keys[n % agents]);
+    };
+    // Code is compiled, keys are known, engine connections are there.
+    const first = await eachOf(500, arriving, login);
+    await Promise.all(first.map(ask));
+    for (const client of first) client.close();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const before = await workersOf(probe);
+
+    console.log(
+      `${workers} worker${workers === 1 ? '' : 's'}, ${count} clients of ${agents} keys:`,
+    );
+    const begun = performance.now();
+    const clients = await eachOf(count, arriving, login);
+    console.log(`  connected within ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+    report('before', before, before);
+    report('idle', await workersOf(probe), before);
+    if (values.snapshots !== undefined)
+      for (const { pid } of before)
+        await probe.snapshot(pid, join(values.snapshots, `${workers}-${pid}.heapsnapshot`));
+
+    const askedAt = performance.now();
+    const times = await Promise.all(clients.map(ask));
+    const seconds = (performance.now() - askedAt) / 1_000;
+    const slowest = Math.max(...times) / 1_000;
+    console.log(
+      `  all asked at once: ${times.length} right answers within ${seconds.toFixed(2)} s, the slowest ${slowest.toFixed(2)} s, on ${await connectionsToEngine(hati)} engine connections`,
+    );
+    report('after their query', await workersOf(probe), before);
+    const used = await connectionsToEngine(hati);
+    if (used > engineConnections) throw new Error(`there are ${used} engine connections`);
+    for (const client of clients) client.close();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    report('after they have gone', await workersOf(probe), before);
+  } finally {
+    await hati.remove();
+    probe.close();
+  }
+}
+
+checkFiles();
+for (const workers of values.workers.split(',')) await measureWith(Number(workers));
