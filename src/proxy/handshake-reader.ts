@@ -48,7 +48,7 @@ export class HandshakeReader {
       const length = startupPacketLength(this.buffered);
       if (length !== undefined && this.buffered.length >= length) {
         const packet = this.buffered.subarray(0, length);
-        this.buffered = this.buffered.subarray(length);
+        this.drop(length);
         return decodeStartupPacket(packet);
       }
       await this.more();
@@ -61,11 +61,17 @@ export class HandshakeReader {
       framer.push(this.buffered);
       const message = framer.next();
       if (message !== undefined) {
-        this.buffered = this.buffered.subarray(message.raw.length);
+        this.drop(message.raw.length);
         return message;
       }
       await this.more();
     }
+  }
+
+  /** What was read is kept by nobody: an empty part of it would keep the password in memory for as long as the session lasts. */
+  private drop(length: number): void {
+    const { buffered } = this;
+    this.buffered = length === buffered.length ? Buffer.alloc(0) : buffered.subarray(length);
   }
 
   private async more(): Promise<void> {

@@ -150,7 +150,10 @@ export class Listener {
         current = secure;
       });
       if (words.kind === 'cancel') {
-        // Clients take the end of this connection for "it is cancelled", and send the next statement.
+        // Clients take the end of this connection for "it is cancelled", and send the next statement: also those that
+        // have closed their side of it, to which it would otherwise be closed at once.
+        socket.allowHalfOpen = true;
+        current.allowHalfOpen = true;
         await this.cancel(words.key);
         // Whatever else it sends is not read, and must not keep it open.
         socket.destroySoon();

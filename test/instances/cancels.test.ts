@@ -149,3 +149,18 @@ test('the store away: one for a session of its own is done, one for another is g
   here.client.close();
   elsewhere.client.close();
 });
+
+test('a client that closes its side hears the end no sooner', async () => {
+  const { client, processId, secret } = await login(first);
+  client.send(f.query('SELECT pg_sleep(60)'));
+  await sleep(100);
+  second.store.set({ delayMs: 150 });
+  const request = new RawClient(second.proxy.port);
+  request.socket.end(cancelRequest(processId, secret));
+  const first57014 = client.untilReady().then(() => performance.now());
+  expect(await request.rest()).toEqual([]);
+  const closed = performance.now();
+  second.store.set({});
+  expect(await first57014).toBeLessThan(closed + 100);
+  client.close();
+});
