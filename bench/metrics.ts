@@ -45,6 +45,7 @@ function decider(meter: JudgementMeter): () => void {
     keys: { isCurrent: () => true },
     reader,
     catalogue: () => emptyCatalogue,
+    isCatalogueCurrent: () => true,
     freshenCatalogue: () => Promise.resolve(),
     steps: pipeline,
     definitions: { epoch: 0, changed: () => undefined, noticed: () => undefined },

@@ -2,13 +2,13 @@
  * The configuration of one proxy: defaults < `.hati/config.toml` < environment < flags, read once at start into a
  * frozen value. Every fault of every source is reported together, each with where it stands and what is right.
  */
-import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { readCertificate, type Certificate } from './config/certificate.ts';
+import type { Certificate } from './config/certificate.ts';
 import { type poolModes, settings } from './config/settings.ts';
 import { Sources } from './config/sources.ts';
 import type { ConfigFile, ConfigFlags } from './config/sources.ts';
+import { certificateOf, readTls, type TlsFiles } from './config/tls.ts';
 
 export type { ConfigFile, ConfigFlags } from './config/sources.ts';
 
@@ -50,20 +50,6 @@ export type EngineConfig =
   /** `user`: the account that PostgreSQL runs as when we are root. */
   | { readonly kind: 'embedded'; readonly user: string | undefined }
   | { readonly kind: 'url'; readonly url: string; readonly readerUrl: string | undefined };
-
-export interface TlsFiles {
-  readonly certPath: string;
-  readonly keyPath: string;
-  /** undefined: clients are not asked for one. */
-  readonly clientCertificates?: ClientCertificates | undefined;
-}
-
-export interface ClientCertificates {
-  /** Authorities whose certificates are good. */
-  readonly caPath: string;
-  /** `optional`: a client may come without one, and not with one that is bad. */
-  readonly mode: 'optional' | 'required';
-}
 
 /**
  * - `auto`: engine connections are shared between transactions; a session keeps one while it has what can't be carried along;
@@ -145,6 +131,9 @@ export function resolveConfig({
   const sources = new Sources({ file, env, flags });
   const listen = readListen(sources, flags);
   const workers = sources.read(settings.workers) ?? 1;
+  const engine = readEngine(sources);
+  // A server of somebody's own has room for a hundred as a rule, and other users.
+  const poolSize = engine.kind === 'url' ? 20 : 50;
   const config: Config = {
     directory: resolve(directory),
     listen,
@@ -153,13 +142,13 @@ export function resolveConfig({
     pgpass: sources.read(settings.pgpass) ?? true,
     tls: readTls(sources, dirname(resolve(directory))),
     allowCleartext: sources.read(settings.allowCleartext) ?? false,
-    engine: readEngine(sources),
+    engine,
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
     keys: { outageSeconds: sources.read(settings.outageSeconds) ?? 300 },
     pool: {
       mode: sources.read(settings.poolMode) ?? 'auto',
-      readers: sources.read(settings.poolReaders) ?? 50,
-      writers: sources.read(settings.poolWriters) ?? 50,
+      readers: sources.read(settings.poolReaders) ?? poolSize,
+      writers: sources.read(settings.poolWriters) ?? poolSize,
       queueSeconds: sources.read(settings.poolQueueSeconds) ?? 30,
       idleSeconds: sources.read(settings.poolIdleSeconds) ?? 300,
       lifetimeSeconds: sources.read(settings.poolLifetimeSeconds) ?? 3_600,
@@ -173,7 +162,7 @@ export function resolveConfig({
     },
   };
   if (!isLoopbackHost(listen.host)) checkExposure(config, sources);
-  const certificate = readsCertificate ? certificateOf(config, sources) : undefined;
+  const certificate = readsCertificate ? certificateOf(config.tls, sources) : undefined;
   if (sources.faults.length > 0) throw new ConfigError(sources.faults);
   return {
     config: freeze(config),
@@ -194,79 +183,6 @@ function readListen(sources: Sources, flags: ConfigFlags): Config['listen'] {
     sources.faults.push('--port and --listen: give one of them; --listen names the port as well');
   }
   return { host: listen.host, port: port ?? listen.port };
-}
-
-function readTls(sources: Sources, base: string): Config['tls'] {
-  const certPath = sources.read(settings.tlsCertificate);
-  const keyPath = sources.read(settings.tlsKey);
-  const isEnabled =
-    sources.read(settings.tlsEnabled) ?? (certPath !== undefined && keyPath !== undefined);
-  const clientCertificates = readClientCertificates(sources, isEnabled, base);
-  if (!isEnabled) return undefined;
-  const tls = {
-    certPath: resolve(base, certPath ?? settings.tlsCertificate.default),
-    keyPath: resolve(base, keyPath ?? settings.tlsKey.default),
-    clientCertificates,
-  };
-  for (const [setting, path] of [
-    [settings.tlsCertificate, tls.certPath],
-    [settings.tlsKey, tls.keyPath],
-    [settings.tlsClientAuthorities, clientCertificates?.caPath],
-  ] as const) {
-    if (path !== undefined && !isReadable(path)) {
-      sources.faults.push(
-        `${sources.nameOf(setting)}: "${path}" is not a file that this user can read`,
-      );
-    }
-  }
-  return tls;
-}
-
-function readClientCertificates(
-  sources: Sources,
-  isEnabled: boolean,
-  base: string,
-): ClientCertificates | undefined {
-  const caPath = sources.read(settings.tlsClientAuthorities);
-  const mode =
-    sources.read(settings.tlsClientCertificates) ?? (caPath === undefined ? 'off' : 'required');
-  if (mode === 'off') return undefined;
-  if (!isEnabled) {
-    const setting =
-      caPath === undefined ? settings.tlsClientCertificates : settings.tlsClientAuthorities;
-    sources.faults.push(
-      `${sources.nameOf(setting)}: clients show certificates over TLS only; set tls.cert_path and tls.key_path as well`,
-    );
-  }
-  if (caPath === undefined) {
-    sources.faults.push(
-      `${sources.nameOf(settings.tlsClientCertificates)}: "${mode}" needs tls.client_ca_path, the authorities whose certificates are good`,
-    );
-    return undefined;
-  }
-  return { caPath: resolve(base, caPath), mode };
-}
-
-/** Files that can't be read have been reported by then. */
-function certificateOf({ tls }: Config, sources: Sources): Certificate | undefined {
-  const caPath = tls?.clientCertificates?.caPath;
-  if (tls === undefined || !isReadable(tls.certPath) || !isReadable(tls.keyPath)) return undefined;
-  if (caPath !== undefined && !isReadable(caPath)) return undefined;
-  try {
-    return readCertificate(tls);
-  } catch (error) {
-    sources.faults.push(`${sources.nameOf(settings.tlsCertificate)}: ${(error as Error).message}`);
-    return undefined;
-  }
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function readEngine(sources: Sources): EngineConfig {

@@ -1,10 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { errorRegistry, HatiError } from '../src/errors.ts';
+import { accessErrors } from '../src/errors/access.ts';
+import { engineErrors } from '../src/errors/engine.ts';
+import { limitErrors } from '../src/errors/limits.ts';
+import { protocolErrors } from '../src/errors/protocol.ts';
+import { statementErrors } from '../src/errors/statements.ts';
 import type { ErrorCode, ErrorDefinition } from '../src/errors.ts';
 
 const entries = Object.entries<ErrorDefinition>(errorRegistry);
 
 describe('the registry', () => {
+  test('has each code from one area only', () => {
+    const areas = [accessErrors, engineErrors, limitErrors, protocolErrors, statementErrors];
+    const codes = areas.flatMap((area) => Object.keys(area));
+    expect(codes.toSorted()).toEqual(Object.keys(errorRegistry).toSorted());
+  });
+
   test.each(entries)('%s has a SQLSTATE, a status and a text in one line', (_code, definition) => {
     expect(definition.sqlstate).toMatch(/^[0-9A-Z]{5}$/);
     expect(definition.http).toBeGreaterThanOrEqual(400);

@@ -11,6 +11,7 @@ import type { Metrics } from './metrics.ts';
 import { poolMetrics } from './pool-definitions.ts';
 import { counter, gauge, histogram, type ReadMetric } from './read-metric.ts';
 import { sessionStates } from './session-meter.ts';
+import { storeMetrics } from './store-definitions.ts';
 
 /**
  * Every metric of the proxy itself: name, meaning, and where its value is kept. docs/metrics.md is made from this list.
@@ -24,7 +25,9 @@ export function definitions(metrics: Metrics): ReadMetric[] {
     ...statementMetrics(metrics),
     ...poolMetrics(metrics),
     ...loginMetrics(metrics),
-    ...partMetrics(metrics),
+    ...readingMetrics(metrics),
+    ...storeMetrics(metrics),
+    ...processMetrics(metrics),
   ];
 }
 
@@ -168,7 +171,8 @@ function loginMetrics({ sources, logins, verifications }: Metrics): ReadMetric[]
   ];
 }
 
-function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
+/** What statements are read and judged with. */
+function readingMetrics({ sources }: Metrics): ReadMetric[] {
   return [
     counter(
       {
@@ -240,53 +244,11 @@ function partMetrics({ sources, eventLoop, version }: Metrics): ReadMetric[] {
         return at === undefined ? undefined : Math.max(0, (Date.now() - at) / 1_000);
       },
     ),
-    gauge(
-      {
-        name: 'hatidata_control_store_reachable',
-        help: '1 while all workers hear changes of keys from the control store',
-        labels: [],
-        aggregator: 'min',
-      },
-      () => asNumber(sources.store?.().isHeard),
-    ),
-    gauge(
-      {
-        name: 'hatidata_control_store_unheard_seconds',
-        help: 'Time since the control store was last heard; 0 while it is',
-        labels: [],
-        aggregator: 'max',
-      },
-      () => sources.store?.().unheardSeconds,
-    ),
-    gauge(
-      {
-        name: 'hatidata_control_store_refusing',
-        help: '1 while keys are refused because the control store has been away for longer than keys.outage_seconds',
-        labels: [],
-        aggregator: 'max',
-      },
-      () => asNumber(sources.store?.().isRefusing),
-    ),
-    gauge(
-      {
-        name: 'hatidata_instances',
-        help: 'Proxies of the same control store that are heard, this one among them; each worker counts as one',
-        labels: [],
-        aggregator: 'max',
-      },
-      () => sources.instances?.(),
-    ),
-    counter(
-      {
-        name: 'hatidata_cancels_forwarded_total',
-        help: 'Cancel requests for sessions of other instances: acknowledged, unanswered (within 5 s), dropped (too many at once, or that instance is not heard)',
-        labels: ['outcome'],
-      },
-      () => {
-        const outcomes = sources.forwardedCancels?.();
-        return outcomes && labelled('outcome', outcomes);
-      },
-    ),
+  ];
+}
+
+function processMetrics({ eventLoop, version }: Metrics): ReadMetric[] {
+  return [
     histogram(
       {
         name: 'hatidata_event_loop_delay_seconds',

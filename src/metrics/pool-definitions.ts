@@ -3,7 +3,7 @@ import type { Metrics } from './metrics.ts';
 import { counter, gauge, histogram, type Labels, type ReadMetric } from './read-metric.ts';
 import type { PoolNumbers } from './sources.ts';
 
-/** What is counted of connections to the engine. The role is `reader` or `writer`; reasons are those of `policy/session-use.ts`. */
+/** What is counted of connections to the engine. The role is `reader` or `writer`; reasons are those of `policy/pins.ts`. */
 export function poolMetrics({ sources }: Metrics): ReadMetric[] {
   const pools = (): readonly PoolNumbers[] => sources.pools?.() ?? [];
   const byRole = (value: (pool: PoolNumbers) => number): [Labels, number][] =>
@@ -95,7 +95,7 @@ export function poolMetrics({ sources }: Metrics): ReadMetric[] {
     counter(
       {
         name: 'hatidata_pool_cleanings_total',
-        help: 'Connections that were brought back to how they began before somebody else got them',
+        help: 'Connections that were brought back to how they began (DISCARD ALL) before somebody else got them',
         labels: ['role'],
       },
       () => byRole(({ counts }) => counts.cleaned),

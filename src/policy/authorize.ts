@@ -1,8 +1,9 @@
 import type { HatiError } from '../errors.ts';
+import { first } from '../shared/first.ts';
 import type { Act, ClassifiedText, RelationRef, Statement, SystemCall } from '../sql/statement.ts';
 import { keySchema, statusSchema } from '../sql/system-call.ts';
 import { isUnrestricted, nameOf, readonlyAuthority, type Authority } from './authority.ts';
-import { emptyCatalogue, markOf, named, type Catalogue, type Surroundings } from './catalogue.ts';
+import { emptyCatalogue, named, numberOf, type Catalogue, type Surroundings } from './catalogue.ts';
 import { judgeField } from './fields.ts';
 import { judgeFunction } from './functions.ts';
 import { judgeOperator } from './operators.ts';
@@ -24,18 +25,23 @@ export function authorize(
   searched?: ReadonlySet<string>,
 ): HatiError | undefined {
   const known = text.passedBy as PassedBy | undefined;
-  const mark = markOf(catalogue);
-  if (known?.authority === authority && known.catalogue === mark && known.searched === searched)
+  if (
+    known?.authority === authority &&
+    known.catalogue === numberOf(catalogue) &&
+    known.searched === searched
+  )
     return undefined;
   const refused = judge(authority, text, { catalogue, searched });
-  if (refused === undefined) text.passedBy = { authority, catalogue: mark, searched };
+  if (refused === undefined)
+    text.passedBy = { authority, catalogue: numberOf(catalogue), searched };
   return refused;
 }
 
 interface PassedBy {
   readonly authority: Authority;
-  readonly catalogue: object;
-  readonly searched: Surroundings['searched'];
+  /** By its number. */
+  readonly catalogue: number;
+  readonly searched: ReadonlySet<string> | undefined;
 }
 
 function judge(
@@ -193,15 +199,4 @@ function refuseCalls(
 
 function needs(scope: string, what: string): Refusal {
   return { code: 'scope_missing', params: { what, scope } };
-}
-
-function first<T>(
-  items: readonly T[],
-  judge: (item: T) => Refusal | undefined,
-): Refusal | undefined {
-  for (const item of items) {
-    const refusal = judge(item);
-    if (refusal) return refusal;
-  }
-  return undefined;
 }

@@ -32,6 +32,20 @@ export interface Catalogue {
   readonly userSchemas: readonly string[];
 }
 
+const numbers = new WeakMap<Catalogue, number>();
+let lastNumber = 0;
+
+/** For who remembers what was worked out by it: thousands of them must not keep as many old catalogues alive. */
+export function numberOf(catalogue: Catalogue): number {
+  let number = numbers.get(catalogue);
+  if (number === undefined) {
+    lastNumber += 1;
+    number = lastNumber;
+    numbers.set(catalogue, number);
+  }
+  return number;
+}
+
 /** What a name in a statement is looked up in. */
 export interface Surroundings {
   readonly catalogue: Catalogue;
@@ -76,6 +90,8 @@ export interface UserRelation {
   readonly runs: readonly UserFunction[];
   /** What writing its rows runs: nothing that leaves something behind, nextval, or what is not known (triggers). */
   readonly writes: 'plainly' | 'sequences' | 'code';
+  /** What its row policies run when it is read. */
+  readonly guards: 'plainly' | 'code';
 }
 
 export interface UserType {
@@ -98,21 +114,6 @@ export const emptyCatalogue: Catalogue = {
   defaultPath: [],
   userSchemas: [],
 };
-
-const marks = new WeakMap<Catalogue, object>();
-
-/**
- * Stands for a catalogue in what is remembered of a text. Texts are remembered for long, and each would keep the whole catalogue that
- * it was judged by, of which there is a new one with every definition.
- */
-export function markOf(catalogue: Catalogue): object {
-  let mark = marks.get(catalogue);
-  if (mark === undefined) {
-    mark = {};
-    marks.set(catalogue, mark);
-  }
-  return mark;
-}
 
 /** Those that a name can mean. */
 export function named<T extends { readonly schema: string }>(

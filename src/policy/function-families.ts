@@ -21,6 +21,12 @@ export const functionFamilies: readonly FunctionFamily[] = [
       /^(pg_read_(binary_)?file|pg_ls_\w+|pg_stat_file|pg_file_\w+|pg_logdir_ls|pg_current_logfile|lo_import|lo_export)$/,
   },
   {
+    reason:
+      'tells statements that others have prepared on the same connection; the view pg_prepared_statements tells your own',
+    never: true,
+    names: /^pg_prepared_statement$/,
+  },
+  {
     reason: 'operates the server',
     never: true,
     names:

@@ -1,21 +1,22 @@
+import { builtinFunctions, informationSchemaFunctions } from './builtin-functions.ts';
 import {
   ddlVerb,
   type ActClass,
   type ClassifiedText,
   type FunctionRef,
-  type SessionEffect,
-  type SettingChange,
   type Statement,
 } from '../sql/statement.ts';
 import {
-  markOf,
   named,
+  numberOf,
   type Catalogue,
   type Surroundings,
   type UserFunction,
   type UserRelation,
 } from './catalogue.ts';
-import { durationMs } from './setting-values.ts';
+import { pinOf, pinOfSetting, type Pin } from './pins.ts';
+
+export type { Pin, PinReason } from './pins.ts';
 
 /**
  * What running a text may leave behind in a session with the engine, and so what sharing engine connections has to do about
@@ -53,24 +54,6 @@ export function worse(one: Leaving, other: Leaving): Leaving {
   return one === 'sequences' ? one : other;
 }
 
-export type PinReason = (typeof pinReasons)[number];
-export const pinReasons = [
-  'temporaryTable',
-  'preparedStatement',
-  'cursorWithHold',
-  'listen',
-  'advisoryLock',
-  'code',
-  'setting',
-  'session',
-] as const;
-
-export interface Pin {
-  readonly reason: PinReason;
-  /** For people: what did it. */
-  readonly detail: string;
-}
-
 const nothing: SessionUse = {
   pins: [],
   settings: [],
@@ -88,17 +71,19 @@ const nothing: SessionUse = {
 
 /** Memo on the text: by what it was worked out last. */
 interface Worked {
-  readonly catalogue: object;
-  readonly searched: Surroundings['searched'];
+  /** By its number. */
+  readonly catalogue: number;
+  readonly searched: ReadonlySet<string> | undefined;
   readonly use: SessionUse;
 }
 
 export function sessionUse(text: ClassifiedText, around: Surroundings): SessionUse {
   const known = text.sessionUse as Worked | undefined;
-  const catalogue = markOf(around.catalogue);
-  if (known?.catalogue === catalogue && known.searched === around.searched) return known.use;
+  const catalogue = numberOf(around.catalogue);
+  const { searched } = around;
+  if (known?.catalogue === catalogue && known.searched === searched) return known.use;
   const use = combined(text.statements.map((statement) => useOf(statement, around)));
-  text.sessionUse = { catalogue, searched: around.searched, use };
+  text.sessionUse = { catalogue, searched, use };
   return use;
 }
 
@@ -144,7 +129,9 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
   return {
     pins: [
       ...effects.flatMap((effect) => pinOf(effect, acts[0]?.verb ?? statement.node)),
-      ...(code?.isUnknown === true ? [{ reason: 'code', detail: code.name } as const] : []),
+      ...(code?.isUnknown === true
+        ? [{ reason: code.name === seeding ? 'seed' : 'code', detail: code.name } as const]
+        : []),
       ...changes.flatMap(pinOfSetting),
     ],
     settings: [
@@ -188,35 +175,6 @@ function leavingOf({ acts, relations }: Statement, around: Surroundings): Leavin
   return worst;
 }
 
-/** With these our own exchanges with the engine would not come to an end, or the engine would end an idle connection. */
-const restless: ReadonlySet<string> = new Set([
-  ...['statement_timeout', 'transaction_timeout', 'idle_session_timeout'],
-  'default_transaction_deferrable',
-]);
-const shortestTimeoutMs = 1_000;
-
-/** Why sessions that begin with such a setting can't share. */
-export function pinsOfStart(
-  settings: readonly (readonly [name: string, value: string])[],
-): readonly Pin[] {
-  return settings.flatMap(([name, value]) =>
-    name === 'search_path' && value.toLowerCase().includes('pg_temp')
-      ? [{ reason: 'temporaryTable', detail: 'pg_temp in search_path' } as const]
-      : pinOfSetting({ name, values: [value], operation: 'set', local: false, target: 'session' }),
-  );
-}
-
-function pinOfSetting({ name, values, operation }: SettingChange): readonly Pin[] {
-  if (name === undefined) return [{ reason: 'setting', detail: 'a setting of a computed name' }];
-  // There is no way to ask for it, or to take it back.
-  if (name === 'seed') return [{ reason: 'setting', detail: name }];
-  if (!restless.has(name) || operation !== 'set' || values?.length === 0) return [];
-  const ms = values?.[0] === undefined ? undefined : durationMs(values[0]);
-  const isCalm =
-    name.endsWith('_timeout') && ms !== undefined && (ms === 0 || ms >= shortestTimeoutMs);
-  return isCalm ? [] : [{ reason: 'setting', detail: name }];
-}
-
 /** In place of a name that is computed. */
 export const anySetting = '*';
 
@@ -225,20 +183,6 @@ const characteristics = [
   'default_transaction_read_only',
   'default_transaction_deferrable',
 ];
-
-const pinning: Readonly<Partial<Record<SessionEffect, PinReason>>> = {
-  temporaryTable: 'temporaryTable',
-  preparedStatement: 'preparedStatement',
-  cursorWithHold: 'cursorWithHold',
-  listen: 'listen',
-  advisoryLock: 'advisoryLock',
-  opaque: 'code',
-};
-
-function pinOf(effect: SessionEffect, verb: string): readonly Pin[] {
-  const reason = pinning[effect];
-  return reason === undefined ? [] : [{ reason, detail: verb }];
-}
 
 /** What a statement runs that is not PostgreSQL's own. */
 interface Code {
@@ -291,20 +235,29 @@ function codeOfCall(ref: FunctionRef, { catalogue, searched }: Surroundings): Co
     (schema === undefined && catalogue.builtinNames.has(name));
   // It may have been made a moment ago.
   if (candidates.length === 0 && !isBuiltin) return { name, leaves: 'code', isUnknown: true };
+  // Some run SQL that is in a string, or hold locks.
+  if (isBuiltin && !builtinFunctions.has(name) && !informationSchemaFunctions.has(name))
+    return { name, leaves: 'code', isUnknown: false };
   return codeOfAll(candidates);
 }
 
 /** Reading a view runs what is in there; what that leaves behind is cleaned away, like that of a trigger. */
 function codeOfReading(relation: UserRelation, catalogue: Catalogue): Code | undefined {
-  const { schema, view, runs, converts, reads } = relation;
+  const { schema, view, runs, converts, reads, guards } = relation;
   const isPlain =
+    guards === 'plainly' &&
     converts === undefined &&
     !runs.some(isNotReviewed) &&
-    (view === undefined ||
-      // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
-      (view !== 'unreadable' && codeOf(view, { catalogue, searched: new Set() }) === undefined)) &&
+    (view === undefined || isPlainView(view, catalogue)) &&
     reads.every((each) => codeOfReading(each, catalogue) === undefined);
   return isPlain ? undefined : { name: schema, leaves: 'code', isUnknown: false };
+}
+
+function isPlainView(view: Statement | 'unreadable', catalogue: Catalogue): boolean {
+  if (view === 'unreadable' || view.effects.length > 0) return false;
+  if (view.settings.some(({ operation }) => operation !== 'show')) return false;
+  // What PostgreSQL prints of a view has a schema wherever pg_catalog is not meant.
+  return codeOf(view, { catalogue, searched: new Set() }) === undefined;
 }
 
 function codeOfAll(functions: readonly UserFunction[]): Code | undefined {

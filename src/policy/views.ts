@@ -1,9 +1,11 @@
+import { first } from '../shared/first.ts';
 import type { RelationRef, Statement } from '../sql/statement.ts';
 import { isUnrestricted, nameOf, type Authority } from './authority.ts';
 import { isConvertible } from './types.ts';
 import { named, type Surroundings, type UserRelation } from './catalogue.ts';
 import { isCallable, refusedFunction, userHint } from './functions.ts';
 import { adminHint, type Refusal } from './refusal.ts';
+import { refuseSetting } from './settings.ts';
 
 /**
  * What reading a relation runs: a view the functions of its definition, a row policy those of its condition, as whoever
@@ -53,7 +55,13 @@ function judgeReading(
       return unsafe(limited, spelt);
     const barrier = runs.find((each) => !isCallable(authority, each));
     if (barrier) return blame(refusedFunction(limited, barrier.path, userHint(barrier)));
-    const refusal = view && judge(authority, view, inside);
+    const refusal =
+      view &&
+      // What it sets outlives it, and by the search path names are looked up that stand in no view.
+      (first(view.settings, (change) =>
+        change.operation === 'show' ? undefined : refuseSetting(limited, change),
+      ) ??
+        judge(authority, view, inside));
     if (refusal) return blame(refusal);
     waiting.push(...relation.reads);
   }

@@ -1,5 +1,5 @@
 import type { SecureContext, TLSSocket } from 'node:tls';
-import type { ClientCertificates } from '../config.ts';
+import type { ClientCertificates } from '../config/tls.ts';
 import { HatiError } from '../errors.ts';
 
 /** How the listener speaks TLS. */

@@ -4,6 +4,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import { authorizeFunctionCall } from '../policy/large-objects.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
+import { first } from '../shared/first.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
 import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
@@ -74,11 +75,9 @@ export class ClientMessages {
         epoch: pipeline.definitions.epoch,
         isPrivate: state.areNamesUncertain || link.left === 'code',
       }),
-      learnSettings: async () => {
-        // In the middle of a transaction the question would be a part of it.
-        if (parts.outlets.status() !== 'idle' || parts.owed.isUnsynced) return false;
-        await hold.learnSettings();
-        return !parts.outlets.isOver();
+      pin: (detail) => {
+        if (parts.refusesPins) throw new HatiError('pinning_refused', { params: { what: detail } });
+        state.pin({ reason: 'preparedStatement', detail });
       },
     });
     this.extended = new ExtendedQuery({
@@ -107,9 +106,14 @@ export class ClientMessages {
     this.extended.endOfTransaction();
   }
 
-  /** The engine has said that something failed. */
-  engineFailed(): void {
-    this.copyIn.broken();
+  /** What the engine says of a statement that it knows by a name of ours. */
+  nameOf(engineName: string): string {
+    return this.client.nameOf(engineName) ?? engineName;
+  }
+
+  /** The engine has said that something failed. @param error the body of its ErrorResponse */
+  engineFailed(error: Buffer): void {
+    this.copyIn.broken(error);
   }
 
   /** @returns a promise when the messages behind this one have to wait. */
@@ -186,8 +190,8 @@ export class ClientMessages {
           executed.some(isUndecided) || deallocated.some(isUndecided) || prepared.some(isUndecided),
       );
     if (!mustWait) return then(this.checked(decision));
-    return this.turns
-      .caughtUp()
+    return this.extended
+      .decided()
       .then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
   }
 
@@ -209,7 +213,11 @@ export class ClientMessages {
   private useOf(text: ClassifiedText): SessionUse {
     const { pipeline, searched } = this.parts;
     const catalogue = pipeline.catalogue();
-    return sessionUse(text, { catalogue, searched: searched.within(catalogue) });
+    const use = sessionUse(text, { catalogue, searched: searched.within(catalogue) });
+    if (pipeline.isCatalogueCurrent() || use.leaves === 'code') return use;
+    // A view or a trigger may have been made a moment ago.
+    const touches = text.statements.some(({ relations }) => relations.length > 0);
+    return touches ? { ...use, leaves: 'code' } : use;
   }
 
   private onQuery(raw: Buffer, decision: Decision): Promise<void> | undefined {
@@ -217,6 +225,8 @@ export class ClientMessages {
     const isLost = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
     if (isLost && outlets.status() === 'idle')
       return this.refuseInBatch(decision.action === 'refuse' ? decision.error : undefined);
+    // As with every Query, whatever becomes of it.
+    if (decision.action !== 'forward') this.client.unnamed = undefined;
     switch (decision.action) {
       case 'forward':
         return this.turns.withEngine(
@@ -327,12 +337,4 @@ export class ClientMessages {
 function requireEmpty(body: Buffer, message: string): void {
   if (body.length > 0)
     throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
-}
-
-function first<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
-  for (const item of items) {
-    const found = find(item);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -19,11 +19,15 @@ export interface ClientStatement {
 export interface UnnamedStatement {
   readonly classified: ClassifiedText;
   readonly parse: Buffer;
+  readonly under: InForce;
 }
 
 /** What one session may have prepared. */
 const mostStatements = 10_000;
 const mostBytes = 16 * 1024 * 1024;
+
+/** Names whose Parse or Close may yet turn out not to have happened. */
+const mostUndecided = 1_000;
 
 /** Takes back what was noted when a message was sent that the engine then did not carry out. */
 export type Undo = () => void;
@@ -33,7 +37,9 @@ export type Undo = () => void;
  * the session has come to use them on.
  */
 export class ClientStatements {
-  unnamed: UnnamedStatement | undefined;
+  /** How often the unnamed statement was another one, or none. */
+  unnamedChanges = 0;
+  private current: UnnamedStatement | undefined;
   /** Names that PREPARE gave in SQL: they are on the connection that the session keeps since. */
   readonly ofSql = new Set<string>();
   private readonly named = new Map<string, ClientStatement>();
@@ -42,19 +48,41 @@ export class ClientStatements {
   private bytes = 0;
 
   /** A Parse or Close of it goes out; an error before it in its batch may yet keep that from happening. */
-  changing(name: string, { batch, areAllAnswered }: Batches): void {
-    if (areAllAnswered) this.changed.clear();
+  changing(name: string, { batch, answered }: Batches): void {
+    if (this.changed.size >= mostUndecided)
+      for (const [each, sentIn] of this.changed) if (sentIn < answered) this.changed.delete(each);
     this.changed.set(name, batch);
   }
 
-  /** What is behind the name depends on answers to an earlier batch. */
+  /** What is behind the name depends on answers to an earlier batch, or so many names do that they have to be waited for. */
   isUndecided(name: string, { batch, answered }: Batches): boolean {
+    if (this.changed.size > mostUndecided) return true;
     const changed = this.changed.get(name);
     return changed !== undefined && changed >= answered && changed !== batch;
   }
 
+  /** All is answered that was sent. */
+  decided(): void {
+    this.changed.clear();
+  }
+
+  get unnamed(): UnnamedStatement | undefined {
+    return this.current;
+  }
+
+  set unnamed(statement: UnnamedStatement | undefined) {
+    this.current = statement;
+    this.unnamedChanges += 1;
+  }
+
   get count(): number {
     return this.named.size;
+  }
+
+  /** The client's name for it. */
+  nameOf(engineName: string): string | undefined {
+    for (const [name, { engine }] of this.named) if (engine.name === engineName) return name;
+    return undefined;
   }
 
   get(name: string): ClientStatement | undefined {
@@ -104,12 +132,12 @@ export class ClientStatements {
 export interface Batches {
   readonly batch: number;
   readonly answered: number;
-  readonly areAllAnswered: boolean;
 }
 
 /** What a statement is prepared under. */
 export interface Preparation {
-  readonly inForce: InForce;
+  /** Undefined when it will never be known. */
+  readonly inForce: InForce | undefined;
   /** How often definitions have changed. */
   readonly epoch: number;
   /** It may be prepared under other settings than these: then nobody else may use it. */
@@ -125,8 +153,9 @@ const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
 export function engineStatement(
   classified: ClassifiedText,
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
-  { inForce: { settings }, epoch, isPrivate }: Preparation,
+  { inForce, epoch, isPrivate }: Preparation,
 ): EngineStatement {
+  const settings = inForce?.settings;
   if (isPrivate || settings === undefined) return newEngineStatement({ text, parameterTypes });
   const known = shared.get(classified) ?? new Map<string, EngineStatement>();
   shared.set(classified, known);

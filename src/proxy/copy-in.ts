@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
+import { errorField } from '../wire/error-fields.ts';
 import { sync } from '../wire/frontend-messages.ts';
 import { Frontend } from '../wire/protocol.ts';
 import type { ResponseQueue } from './response-queue.ts';
@@ -73,9 +74,9 @@ export class CopyIn {
     this.reset();
   }
 
-  /** An error has ended it: from here on Sync counts. */
-  broken(): void {
-    const { waiting } = this;
+  /** An error has ended it: from here on Sync counts. So do those that came behind a bad row, but none that stood before CopyFail. */
+  broken(error: Buffer): void {
+    const waiting = isOfCopyFail(error) ? 0 : this.waiting;
     this.reset();
     for (let count = 0; count < waiting; count += 1) this.parts.turns.forward(sync, 'sync');
   }
@@ -84,4 +85,9 @@ export class CopyIn {
     this.hasData = false;
     this.waiting = 0;
   }
+}
+
+/** The engine read all up to CopyFail as part of the copy. */
+function isOfCopyFail(error: Buffer): boolean {
+  return errorField(error, 'C') === '57014' && errorField(error, 'R') === 'CopyGetData';
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import { reasonOf } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest } from '../engine/pool/pool.ts';
@@ -66,7 +67,10 @@ export class EngineHold {
   running(use: SessionUse): void {
     this.parts.state.running(use);
     const { current } = this;
-    if (current !== undefined) current.left = worse(current.left, use.leaves);
+    if (current === undefined) return;
+    current.left = worse(current.left, use.leaves);
+    // Nothing takes that back.
+    if (use.pins.some(({ reason }) => reason === 'seed')) current.isRetired = true;
   }
 
   /** A Query has run without an error. */
@@ -87,29 +91,6 @@ export class EngineHold {
     if (state.unread.length === 0) this.giveBack();
     // The session notices that its connection is gone.
     else void this.changing(this.readAndGiveBack(link)).catch(() => undefined);
-  }
-
-  /** For who can't wait until the session is at rest; only outside of a transaction. */
-  async learnSettings(): Promise<void> {
-    const { current, change } = this;
-    if (change !== undefined || current === undefined || this.parts.state.unread.length === 0)
-      return;
-    await this.changing(this.onceWhole(current).then(() => this.readSettings(current)));
-  }
-
-  /** The rest of a message that nobody asked for would come among the answers. */
-  private async onceWhole({ upstream: { socket } }: EngineLink): Promise<void> {
-    while (!this.parts.isWhole() && !socket.destroyed) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          socket.off('data', done);
-          socket.off('close', done);
-          resolve();
-        };
-        socket.on('data', done);
-        socket.on('close', done);
-      });
-    }
   }
 
   private changing(work: Promise<void>): Promise<void> {
@@ -161,6 +142,8 @@ export class EngineHold {
     const { settings } = state;
     const commands = changes(link.settings, settings);
     if (left === 'sequences') commands.unshift('DISCARD SEQUENCES');
+    // DISCARD ALL leaves the seed of random(), and with it what comes next could be known.
+    if (left === 'code') commands.unshift(`SELECT pg_catalog.setseed(${randomSeed()})`);
     if (commands.length > 0) {
       const { error } = await link.exchange(query(commands.join(';\n')));
       if (error !== undefined) {
@@ -218,6 +201,11 @@ export class EngineHold {
     this.current = undefined;
     this.parts.pool.give(current);
   }
+}
+
+/** Between -1 and 1. */
+function randomSeed(): string {
+  return ((randomInt(2 ** 32) - 2 ** 31) / 2 ** 31).toFixed(12);
 }
 
 /**

@@ -6,7 +6,7 @@ import {
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionUse } from '../policy/session-use.ts';
-import type { ClassifiedText } from '../sql/statement.ts';
+import type { ActClass, ClassifiedText } from '../sql/statement.ts';
 import { parseComplete } from '../wire/backend-messages.ts';
 import {
   bind,
@@ -25,9 +25,32 @@ import {
   type Preparation,
   type Undo,
 } from './client-statements.ts';
-import { changesOfReading, type Settings } from './parse-settings.ts';
+import { disguise } from './parse-settings.ts';
+import type { InForce } from './session-state.ts';
 import { nothing } from './response-queue.ts';
 import type { Turns } from './turns.ts';
+
+/** Constants that stand for the time at which the statement is parsed. */
+const readsClockByParse = /(?:'|\$\w*\$)[\s\d:.+-]*(?:now|today|tomorrow|yesterday)\b/i;
+
+/** Of statements that were prepared while nobody could know by what they are understood. */
+const unknown: InForce = { settings: undefined };
+
+const plainCommands: ReadonlySet<ActClass> = new Set<ActClass>([
+  ...([
+    'transaction',
+    'transactionReadWrite',
+    'setting',
+    'reset',
+    'unlisten',
+    'maintenance',
+  ] as const),
+]);
+
+/** SET, BEGIN and their like: they have no constants that a setting could give another meaning. */
+function isPlainCommand({ statements }: ClassifiedText): boolean {
+  return statements.every(({ acts }) => acts.every((act) => plainCommands.has(act.class)));
+}
 
 /** No statement has this name, so closing it closes nothing, and the engine says that it is done. */
 const closesNothing = closeStatement('hatidata: no statement has this name');
@@ -42,18 +65,18 @@ export class EngineStatements {
   private readonly client: ClientStatements;
   private readonly batches: Batches;
   private readonly preparation: (link: EngineLink) => Preparation;
-  private readonly learnSettings: () => Promise<boolean>;
+  private readonly pin: (what: string) => void;
   /** Prepared since the last Sync: good until the next one, whatever becomes of it. */
   private readonly sentInBatch = new Set<EngineStatement>();
   /** Names that the engine knows for the length of this batch. */
   private readonly exported = new Map<string, EngineStatement>();
 
-  constructor({ turns, client, batches, preparation, learnSettings }: EngineStatementsParts) {
+  constructor({ turns, client, batches, preparation, pin }: EngineStatementsParts) {
     this.turns = turns;
     this.client = client;
     this.batches = batches;
     this.preparation = preparation;
-    this.learnSettings = learnSettings;
+    this.pin = pin;
   }
 
   /** Before the Sync that ends it. */
@@ -71,9 +94,15 @@ export class EngineStatements {
     settle: (done: boolean) => void,
   ): void {
     const preparation = this.preparation(link);
-    const engine = engineStatement(classified, message, preparation);
-    const under = preparation.inForce;
+    const readsClock = readsClockByParse.test(message.text);
+    const isPrivate = preparation.isPrivate || readsClock;
+    const engine = engineStatement(classified, message, { ...preparation, isPrivate });
+    const under = preparation.inForce ?? unknown;
     const statement = { classified, engine, under };
+    // It can't be prepared anywhere else as it is here.
+    if (readsClock) this.pin("'now' or its like in a prepared statement");
+    else if (under === unknown && !isPlainCommand(classified))
+      this.pin('a statement that was prepared behind SET LOCAL');
     const undo = this.client.add(message.name, statement);
     this.client.changing(message.name, this.batches);
     const settled = (done: boolean): void => {
@@ -100,22 +129,20 @@ export class EngineStatements {
     });
   }
 
-  /**
-   * Something is about to use it.
-   * @returns whether it can; if not, that has been answered.
-   */
-  ensure(link: EngineLink, statement: ClientStatement): boolean | Promise<boolean> {
-    const { engine } = statement;
+  /** Something is about to use it. @returns whether it can; if not, that has been answered. */
+  ensure(link: EngineLink, statement: ClientStatement): boolean {
+    const { engine, under, classified } = statement;
     const state = link.statements.state(engine, this.sentInBatch);
     if (state === 'present') return true;
-    const present = this.preparation(link).inForce.settings;
-    const wanted = statement.under.settings;
-    if (wanted === undefined || present === undefined)
-      return this.learn(link, statement).then((isKnown) => isKnown && this.ensure(link, statement));
+    const isPlain = isPlainCommand(classified);
+    if (under.settings === undefined && under !== this.preparation(link).inForce && !isPlain) {
+      this.turns.refuse(new HatiError('prepared_under_others'));
+      return false;
+    }
     if (state === 'unsure') this.hide(closeStatement(engine.name));
     link.counts.prepared.again += 1;
     this.makeRoom(link, engine);
-    this.under(wanted, present, {}, () =>
+    this.as(link, isPlain ? undefined : under, {}, () =>
       this.turns.forward(engine.parse, {
         of: 'parse',
         shows: nothing,
@@ -125,29 +152,19 @@ export class EngineStatements {
     return true;
   }
 
-  /** Asks for the settings that were changed since the session was last at rest. */
-  private async learn(link: EngineLink, { under }: ClientStatement): Promise<boolean> {
-    if (!(await this.turns.caughtUp())) return false;
-    const isAnswered = await this.learnSettings();
-    const isKnown = under.settings && this.preparation(link).inForce.settings;
-    if (isAnswered && isKnown !== undefined) return true;
-    this.turns.refuse(new HatiError('prepared_under_others'));
-    return false;
-  }
-
-  /** A statement keeps what its constants meant when the client prepared it, as far as that is known. */
-  private under(
-    wanted: Settings | undefined,
-    present: Settings | undefined,
+  /** A statement keeps what its constants meant when the client prepared it. */
+  private as(
+    link: EngineLink,
+    under: InForce | undefined,
     how: { readonly isApart?: boolean },
     prepare: () => void,
   ): void {
-    const isKnown = wanted !== undefined && present !== undefined;
-    if (isKnown)
-      for (const command of changesOfReading(present, wanted)) this.hideCommand(command, how);
+    const { inForce } = this.preparation(link);
+    const wanted = under === inForce ? undefined : under?.settings;
+    const around = wanted && disguise(wanted, inForce?.settings);
+    if (around !== undefined) this.hideCommand(around[0], how);
     prepare();
-    if (isKnown)
-      for (const command of changesOfReading(wanted, present)) this.hideCommand(command, how);
+    if (around !== undefined) this.hideCommand(around[1], how);
   }
 
   private hideCommand(text: string, how: { readonly isApart?: boolean }): void {
@@ -169,7 +186,8 @@ export class EngineStatements {
   ): void {
     // A copy: the chunk that it came in is much larger.
     link.counts.prepared.first += 1;
-    const unnamed = { classified, parse: Buffer.from(raw) };
+    const under = this.preparation(link).inForce ?? unknown;
+    const unnamed = { classified, parse: Buffer.from(raw), under };
     const before = this.client.unnamed;
     this.client.unnamed = unnamed;
     this.client.changing('', this.batches);
@@ -195,13 +213,15 @@ export class EngineStatements {
     if (link.statements.unnamed === unnamed) return true;
     link.counts.prepared.again += 1;
     link.statements.unnamed = unnamed;
-    this.turns.forward(unnamed.parse, {
-      of: 'parse',
-      shows: nothing,
-      settle: (done) => {
-        if (!done) link.statements.unnamed = undefined;
-      },
-    });
+    this.as(link, unnamed.under, {}, () =>
+      this.turns.forward(unnamed.parse, {
+        of: 'parse',
+        shows: nothing,
+        settle: (done) => {
+          if (!done) link.statements.unnamed = undefined;
+        },
+      }),
+    );
     return true;
   }
 
@@ -211,8 +231,9 @@ export class EngineStatements {
     this.client.unnamed = undefined;
     this.client.changing('', this.batches);
     link.statements.unnamed = undefined;
+    const changes = this.client.unnamedChanges;
     return () => {
-      this.client.unnamed ??= before;
+      if (this.client.unnamedChanges === changes) this.client.unnamed = before;
     };
   }
 
@@ -288,10 +309,9 @@ export class EngineStatements {
     for (const name of names) {
       const { engine, under } = this.client.get(name)!;
       const { text, parameterTypes } = engine;
-      const present = this.preparation(link).inForce.settings;
       this.hide(closeStatement(name));
       const hidden = { shows: nothing, isApart: !isBatch };
-      this.under(under.settings, present, hidden, () =>
+      this.as(link, under, hidden, () =>
         this.turns.forward(parse({ name, text, parameterTypes }), { of: 'parse', ...hidden }),
       );
       if (isBatch) this.exported.set(name, engine);
@@ -359,8 +379,8 @@ export interface EngineStatementsParts {
   readonly batches: Batches;
   /** What a statement is prepared under just now. */
   readonly preparation: (link: EngineLink) => Preparation;
-  /** Asks the engine for what is in force; false where it can't be asked. */
-  readonly learnSettings: () => Promise<boolean>;
+  /** The session keeps its connection from now on. Throws where it may not. */
+  readonly pin: (what: string) => void;
 }
 
 export interface ParseContext {

@@ -68,8 +68,17 @@ export class ExtendedQuery {
     name: string,
     act: () => Promise<void> | undefined,
   ): Promise<void> | undefined {
-    if (!this.isUndecided(name)) return act();
-    return this.parts.turns.caughtUp().then((goesOn) => (goesOn ? act() : undefined));
+    return this.isUndecided(name)
+      ? this.decided().then((goesOn) => (goesOn ? act() : undefined))
+      : act();
+  }
+
+  /** @returns as `caughtUp`. */
+  async decided(): Promise<boolean> {
+    const { turns, client } = this.parts;
+    const goesOn = await turns.caughtUp();
+    if (goesOn) client.decided();
+    return goesOn;
   }
 
   parse(raw: Buffer, body: Buffer): Promise<void> | undefined {
@@ -328,6 +337,7 @@ export class ExtendedQuery {
     const { turns, client, prepared, own, useOf } = this.parts;
     const named = client.get(names.statement);
     const statement = names.statement === '' ? client.unnamed : named;
+    const before = this.special.get(names.portal);
     this.special.delete(names.portal);
     if (named === undefined || named.shape !== undefined) this.bound.delete(names.portal);
     else this.bound.set(names.portal, { statement: named, batch: this.parts.owed.batch });
@@ -352,8 +362,21 @@ export class ExtendedQuery {
     return this.withStatement(link, names.statement, (known) => {
       const message = known === undefined ? raw : bindTo(known.engine.name, body, names);
       if (names.portal === '') turns.bindUnnamed(message);
-      else turns.forward(message, 'bind');
+      else {
+        const special = this.special.get(names.portal);
+        const settle = (done: boolean): void => {
+          // Then the portal is what it was before.
+          if (!done && this.special.get(names.portal) === special)
+            this.replaceSpecial(names.portal, before);
+        };
+        turns.forward(message, before === special ? 'bind' : { of: 'bind', settle });
+      }
     });
+  }
+
+  private replaceSpecial(portal: string, special: Special | undefined): void {
+    if (special === undefined) this.special.delete(portal);
+    else this.special.set(portal, special);
   }
 
   /** Where its result is not what the client was told, the client gets an error. */
@@ -387,10 +410,7 @@ export class ExtendedQuery {
     }
     const statement = client.get(name);
     if (statement !== undefined) {
-      const isThere = prepared.ensure(link, statement);
-      if (isThere instanceof Promise)
-        return isThere.then((goesOn) => (goesOn ? this.checked(link, statement, then) : undefined));
-      return isThere ? this.checked(link, statement, then) : undefined;
+      return prepared.ensure(link, statement) ? this.checked(link, statement, then) : undefined;
     }
     if (client.ofSql.has(name)) then(undefined);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));

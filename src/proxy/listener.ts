@@ -1,84 +1,33 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from 'pino';
-import type { EngineRole } from '../engine/roles.ts';
-import type { EnginePool } from '../engine/pool/pool.ts';
-import type { PoolMode } from '../config.ts';
-import { HatiError, type ErrorCode } from '../errors.ts';
-import type { SessionMeter } from '../metrics/session-meter.ts';
-import type { SessionAbout } from '../metrics/tracing.ts';
-import { mayChange } from '../policy/authority.ts';
-import { pinsOfStart, type Pin, type PinReason } from '../policy/session-use.ts';
-import type {
-  CancelForwarding,
-  CancelKey,
-  CancelKeyIssuer,
-  KeyFunctions,
-  Principal,
-  SessionCounts,
-  SystemRelations,
-} from '../ports.ts';
-import {
-  authenticationOk,
-  backendKeyData,
-  parameterStatus,
-  readyForQuery,
-} from '../wire/backend-messages.ts';
+import { HatiError } from '../errors.ts';
+import type { CancelForwarding, CancelKey, Principal, SessionCounts } from '../ports.ts';
 import { Arrivals } from './arrivals.ts';
-import { authenticate, type AuthenticationParts } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import { checkCertificate, type ListenerTls } from './client-certificate.ts';
-import { engineSession } from './engine-session.ts';
 import { farewell, hurriedFarewellMs } from './farewell.ts';
 import { ClientGone } from './handshake-reader.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
-import type { PipelineParts } from './pipeline.ts';
 import { Places, type PlaceLimits } from './places.ts';
-import { SearchedSchemas } from './searched-schemas.ts';
-import { Rounds, type TimeLimits } from './session-clock.ts';
-import { Session } from './session.ts';
-import { SessionState } from './session-state.ts';
+import { Rounds } from './session-clock.ts';
+import { openSession, type SessionLimits, type SessionOpeningParts } from './session-opening.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
-export interface ListenerParts {
-  readonly pools: Readonly<Record<EngineRole, EnginePool>>;
-  readonly pooling: PoolMode;
-  /** Those that it opens; for others to look at. */
-  readonly sessions: LiveSessions;
-  /** Told when a session begins to keep its engine connection. */
-  readonly onPin: (reason: PinReason) => void;
-  /** Ends a backend of that role. */
-  readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
-  readonly authentication: AuthenticationParts;
-  readonly pipeline: PipelineParts;
-  readonly keyFunctions: KeyFunctions;
-  readonly systemRelations: SystemRelations;
+export interface ListenerParts extends SessionOpeningParts {
+  readonly limits: ListenerLimits;
   /** undefined: it is not served. */
   readonly tls: ListenerTls | undefined;
   /** Other machines may connect without TLS. */
   readonly allowCleartext: boolean;
-  readonly limits: ListenerLimits;
-  readonly cancelKeys: CancelKeyIssuer;
   readonly cancels: CancelForwarding;
   readonly sessionCounts: SessionCounts;
-  /** Told of what becomes of connections. */
-  readonly meter: ConnectionMeter;
-  readonly log: Logger;
 }
 
-export interface ListenerLimits extends PlaceLimits, TimeLimits {
-  readonly messageBytes: number;
+export interface ListenerLimits extends PlaceLimits, SessionLimits {
   readonly startupSeconds: number;
   /** How long transactions may go on when sessions have to end. */
   readonly drainSeconds: number;
 }
-
-export interface ConnectionMeter {
-  opened(about: SessionAbout): SessionMeter;
-  refused(code: ErrorCode): void;
-}
-
-/** In session mode nothing is shared. */
-const ownConnection: Pin = { reason: 'session', detail: 'pool.mode is "session"' };
 
 const keepAliveMs = 60_000;
 /** Clients that may be telling who they are, beyond as many as there may be sessions. */
@@ -237,7 +186,15 @@ export class Listener {
     this.unknown.remove(connection);
     const leave = await this.places.take(principal);
     try {
-      await this.open(startup, principal, { source: peer.address, leave });
+      await openSession(this.parts, {
+        startup,
+        principal,
+        source: peer.address,
+        onClosed: () => {
+          leave();
+          this.gone();
+        },
+      });
     } catch (error) {
       leave();
       throw error;
@@ -256,96 +213,6 @@ export class Listener {
       },
       this.parts.authentication,
     );
-  }
-
-  /** @param about `leave` is called when the session has ended. */
-  private async open(
-    startup: Startup,
-    principal: Principal,
-    { source, leave }: { readonly source: string; readonly leave: () => void },
-  ): Promise<void> {
-    const { parts } = this;
-    const { socket } = startup;
-    const wanted = engineSession(principal, startup);
-    if (wanted instanceof HatiError) throw wanted;
-    const pins = pinsOfStart(startup.settings);
-    if (parts.pooling === 'transaction' && pins[0] !== undefined)
-      throw new HatiError('pinning_refused', { params: { what: pins[0].detail } });
-    const role = mayChange(principal.authority) ? 'writer' : 'reader';
-    const pool = parts.pools[role];
-    const partition = pool.partition(wanted.start);
-    const parameters = await pool.parameters({
-      partition,
-      holder: startup,
-      group: principal.kind === 'key' ? principal.keyId : principal.kind,
-      priority: () => 'normal',
-      isOver: () => socket.destroyed,
-      onQueued: () => undefined,
-      onWaiting: () => undefined,
-    });
-    // The key may have ended while the engine was being asked.
-    const { keys } = parts.authentication;
-    if (!keys.isCurrent(principal)) throw new HatiError('invalid_api_key');
-    if (principal.kind === 'key' && keys.isRefusing) throw new HatiError('store_unreachable');
-    if (socket.destroyed) throw new ClientGone();
-    const cancelKey = parts.cancelKeys.issue(startup.cancelSecretBytes, (processId) =>
-      this.sessions.has(processId),
-    );
-    const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
-    const reported = new Map([...parameters, ...wanted.settings]);
-    const meter = parts.meter.opened({
-      agent: principal.agent,
-      requestId: () => startup.parameters.get('hatidata_request_id'),
-    });
-    const session = new Session({
-      client: socket,
-      early: startup.reader.rest,
-      pool,
-      partition,
-      state: new SessionState(
-        wanted.settings,
-        [...(parts.pooling === 'session' ? [ownConnection] : []), ...pins],
-        ({ reason, detail }) => {
-          parts.onPin(reason);
-          log.debug({ reason, detail }, 'the session keeps its engine connection');
-        },
-      ),
-      reported,
-      refusesPins: parts.pooling === 'transaction',
-      terminate: (processId) => parts.terminate(role, processId),
-      principal,
-      searched: new SearchedSchemas(wanted.start.settings, parameters.get('search_path')),
-      settings: wanted.start.settings,
-      pipeline: parts.pipeline,
-      own: {
-        keys: parts.keyFunctions,
-        relations: parts.systemRelations,
-        parameters: startup.parameters,
-        actor: { principal, source },
-      },
-      messageBytes: parts.limits.messageBytes,
-      timeLimits: parts.limits,
-      log,
-      meter,
-      onClosed: () => {
-        meter.close();
-        this.sessions.remove(cancelKey);
-        leave();
-        this.gone();
-        log.debug('session ended');
-      },
-    });
-    this.sessions.add(cancelKey, session);
-    socket.write(
-      Buffer.concat([
-        authenticationOk,
-        ...[...reported].map(([name, value]) => parameterStatus(name, value)),
-        backendKeyData(cancelKey.processId, cancelKey.secret),
-        readyForQuery('idle'),
-      ]),
-    );
-    session.start();
-    log.debug({ scope: principal.authority.scope }, 'session began');
   }
 
   private asClientError(error: unknown): HatiError {

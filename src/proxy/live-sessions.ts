@@ -4,7 +4,7 @@ import type { EngineLink } from '../engine/pool/link.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
 import type { HatiError } from '../errors.ts';
 import type * as metered from '../metrics/session-meter.ts';
-import type { PinReason } from '../policy/session-use.ts';
+import type { PinReason } from '../policy/pins.ts';
 import type { Actor, CancelKey, SecretId } from '../ports.ts';
 
 /** What the registry needs of a session. */

@@ -1,5 +1,5 @@
 import { anySetting } from '../policy/session-use.ts';
-import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts';
+import { quoteLiteral } from '../sql/quote.ts';
 
 /**
  * Settings that PostgreSQL reads when it parses a statement: by them it understands constants (`'02/01/2020'::date`), which a
@@ -39,13 +39,41 @@ export function parseKey(settings: Settings): string {
   return key;
 }
 
-/** Commands that make a session with the settings `from` read constants as one with the settings `to` does. */
-export function changesOfReading(from: Settings, to: Settings): readonly string[] {
-  if (from === to || parseKey(from) === parseKey(to)) return [];
-  return [...read]
-    .filter((name) => from.get(name) !== to.get(name))
-    .map((name) => {
-      const value = to.get(name);
-      return `SET ${quoteIdentifier(name)} TO ${value === undefined ? 'DEFAULT' : quoteLiteral(value)}`;
-    });
+/**
+ * What has to be run before and behind the Parse of a statement so that it is understood as under the settings `wanted`, whatever
+ * is in force: by SET LOCAL, so that it is right in every transaction, with values that are kept meanwhile in settings of ours.
+ * @param present what is in force; undefined when that is not known.
+ */
+export function disguise(
+  wanted: Settings,
+  present: Settings | undefined,
+): readonly [before: string, behind: string] | undefined {
+  if (present !== undefined && parseKey(present) === parseKey(wanted)) return undefined;
+  const names = [...read].filter((name) => present?.get(name) !== wanted.get(name) || !present);
+  if (names.length === 0) return undefined;
+  const kept = (name: string): string => `'hatidata.kept_${name}'`;
+  const set = (name: string, value: string): string =>
+    `pg_catalog.set_config(${name}, ${value}, true)`;
+  const current = (name: string): string => `pg_catalog.current_setting(${name})`;
+  return [
+    effectOf(
+      names.flatMap((name) => [
+        set(kept(name), current(`'${name}'`)),
+        set(`'${name}'`, valueOf(name, wanted)),
+      ]),
+    ),
+    effectOf(names.map((name) => set(`'${name}'`, current(kept(name))))),
+  ];
+}
+
+/** Runs the calls in their order and gives no row: concat is never null. */
+function effectOf(calls: readonly string[]): string {
+  return `SELECT WHERE pg_catalog.concat(${calls.join(', ')}) IS NULL`;
+}
+
+/** What the session began with, where it is not set. */
+function valueOf(name: string, settings: Settings): string {
+  const value = settings.get(name);
+  if (value !== undefined) return quoteLiteral(value);
+  return `(SELECT s.reset_val FROM pg_catalog.pg_settings AS s WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) '${name}')`;
 }

@@ -70,6 +70,8 @@ export interface PipelineParts {
   readonly reader: Pick<StatementReader, 'read'>;
   /** What the database has beside PostgreSQL's own. */
   readonly catalogue: () => Catalogue;
+  /** Whether it knows of all that was defined through proxies of the store. */
+  readonly isCatalogueCurrent: () => boolean;
   /** Resolves when `catalogue()` is as new as this call. */
   readonly freshenCatalogue: () => Promise<void>;
   /** Two assemblies exist: the product's, and the one of a test that takes the first lock out. */

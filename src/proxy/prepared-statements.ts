@@ -1,7 +1,7 @@
 import { HatiError } from '../errors.ts';
 import { isUnrestricted, type Authority } from '../policy/authority.ts';
 import { authorize } from '../policy/authorize.ts';
-import type { Catalogue } from '../policy/catalogue.ts';
+import { numberOf, type Catalogue } from '../policy/catalogue.ts';
 import { authorizeSettingNames } from '../policy/settings.ts';
 import { authorizeParameterTypes } from '../policy/types.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
@@ -23,7 +23,8 @@ interface Judged {
 
 /** All that a judgement stands on, beside the key. */
 interface Grounds {
-  readonly catalogue: Catalogue;
+  /** By its number. */
+  readonly catalogue: number;
   readonly searched: ReadonlySet<string>;
 }
 
@@ -117,10 +118,11 @@ export class PreparedStatements {
     }
     if (areSame(entry.grounds, grounds)) return undefined;
     const { authority } = this.parts;
+    const catalogue = this.parts.catalogue();
     for (const { classified, parameterTypes } of entry.judged) {
       const refusal =
-        authorize(authority, classified, grounds.catalogue, grounds.searched) ??
-        authorizeParameterTypes(authority, parameterTypes, grounds.catalogue);
+        authorize(authority, classified, catalogue, grounds.searched) ??
+        authorizeParameterTypes(authority, parameterTypes, catalogue);
       if (refusal !== undefined) return refusal;
     }
     entry.grounds = grounds;
@@ -166,7 +168,7 @@ export class PreparedStatements {
 
   private grounds(): Grounds {
     const catalogue = this.parts.catalogue();
-    return { catalogue, searched: this.parts.searched.within(catalogue) };
+    return { catalogue: numberOf(catalogue), searched: this.parts.searched.within(catalogue) };
   }
 }
 

@@ -104,10 +104,6 @@ export class ResponseQueue {
     return this.done;
   }
 
-  get areAllAnswered(): boolean {
-    return this.sent === this.done;
-  }
-
   /** Answers are looked at, or kept from the client, that otherwise just flow. */
   get isThorough(): boolean {
     return this.thorough > 0;
@@ -206,6 +202,7 @@ export class ResponseQueue {
     // Last first, as each undoes what it did when it was sent.
     for (const entry of discarded.toReversed()) {
       if (needsBodies(entry)) this.thorough -= 1;
+      if (isQuery(entry)) this.done += 1;
       settle(entry, false, { isDiscarded: entry !== head, completed: 0 });
     }
     this.wake();

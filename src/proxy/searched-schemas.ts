@@ -1,4 +1,4 @@
-import type { Catalogue } from '../policy/catalogue.ts';
+import { numberOf, type Catalogue } from '../policy/catalogue.ts';
 import { parsePathList, truncateName } from '../sql/quote.ts';
 import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
 
@@ -9,7 +9,7 @@ import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
  */
 export class SearchedSchemas {
   private readonly named: Set<string>;
-  private whole: { readonly of: Catalogue; readonly schemas: ReadonlySet<string> } | undefined;
+  private whole: { readonly of: number; readonly schemas: ReadonlySet<string> } | undefined;
 
   /**
    * @param settings of the startup packet.
@@ -25,11 +25,12 @@ export class SearchedSchemas {
   }
 
   within(catalogue: Catalogue): ReadonlySet<string> {
-    if (this.whole?.of !== catalogue) {
+    const number = numberOf(catalogue);
+    if (this.whole?.of !== number) {
       const usual = byDefault(catalogue);
       const isUsual = [...this.named].every((name) => usual.has(name));
       this.whole = {
-        of: catalogue,
+        of: number,
         schemas: isUsual ? usual : widened(catalogue, this.named),
       };
     }

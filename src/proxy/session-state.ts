@@ -46,9 +46,10 @@ export class SessionState {
     return [...this.touched];
   }
 
-  /** What a statement that is prepared now is understood by. */
-  get inForce(): InForce {
-    return [...this.local].some(isReadByParse) ? { settings: undefined } : this.reading;
+  /** What a statement that is prepared now is understood by; undefined when that will never be known. */
+  get inForce(): InForce | undefined {
+    if (this.local.size > 0 && [...this.local].some(isReadByParse)) return undefined;
+    return this.reading;
   }
 
   /** Names in a statement may mean something else just now than `settings` says. */
@@ -108,7 +109,8 @@ export class SessionState {
     if (this.touched.size === 0) this.reading.settings ??= settings;
   }
 
-  private pin(pin: Pin): void {
+  /** From now on the session keeps its connection. */
+  pin(pin: Pin): void {
     if (!this.pins.has(pin.reason)) this.onPin(pin);
     this.pins.set(pin.reason, pin.detail);
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { inWordsOfClient } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest, Partition } from '../engine/pool/pool.ts';
 import { priorities, type Priority } from '../engine/pool/waiting-line.ts';
@@ -7,7 +8,12 @@ import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
-import { errorResponse, notice, parameterStatus } from '../wire/backend-messages.ts';
+import {
+  backendMessage,
+  errorResponse,
+  notice,
+  parameterStatus,
+} from '../wire/backend-messages.ts';
 import { BackendScanner } from '../wire/backend-scanner.ts';
 import { errorField, isFatal } from '../wire/error-fields.ts';
 import { FrontendFramer } from '../wire/framing.ts';
@@ -463,17 +469,7 @@ export class Session implements LiveSession {
           this.engineSaidFatal = true;
           return this.lastWords === undefined ? undefined : errorResponse(this.lastWords, 'FATAL');
         }
-        // The engine has it no more as we think that it has it.
-        if (isStale(body)) {
-          this.hold.current?.statements.doubt();
-          if (errorField(body, 'C') === '0A000') this.parts.pipeline.definitions.noticed();
-        }
-        {
-          const ours = this.reasonOfCancel(body);
-          const shown = this.owed.onError();
-          this.messages.engineFailed();
-          return shown ?? ours;
-        }
+        return this.onEngineError(body);
       case Backend.ParameterStatus:
         this.checkParameter(body);
         return undefined;
@@ -491,6 +487,20 @@ export class Session implements LiveSession {
     if (cancelled.progress !== this.owed.progress) return undefined;
     this.log.refused(cancelled.error);
     return errorResponse(cancelled.error);
+  }
+
+  private onEngineError(body: Buffer): Buffer | undefined {
+    // The engine has it no more as we think that it has it.
+    if (isStale(body)) {
+      this.hold.current?.statements.doubt();
+      if (errorField(body, 'C') === '0A000') this.parts.pipeline.definitions.noticed();
+    }
+    const ours = this.reasonOfCancel(body);
+    const shown = this.owed.onError();
+    this.messages.engineFailed(body);
+    if (shown !== undefined || ours !== undefined) return shown ?? ours;
+    const theirs = inWordsOfClient(body, (name) => this.messages.nameOf(name));
+    return theirs === body ? undefined : backendMessage(Backend.ErrorResponse, theirs);
   }
 
   /** What we read must be what the engine reads; if it can't be any more, the session can't go on. */

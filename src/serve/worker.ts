@@ -16,7 +16,7 @@ import { CatalogueWatcher } from '../engine/catalogue/watcher.ts';
 import { EngineProbe } from '../engine/probe.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Tally } from '../metrics/tally.ts';
-import { pinReasons } from '../policy/session-use.ts';
+import { pinReasons } from '../policy/pins.ts';
 import type { LoginSink, SecretId } from '../ports.ts';
 import { Listener } from '../proxy/listener.ts';
 import { LiveSessions } from '../proxy/live-sessions.ts';
@@ -88,6 +88,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     const catalogue = new CatalogueWatcher({
       config: engine.reader,
       read: (text) => reader.read(Buffer.from(text)),
+      epoch: () => definitions.epoch,
       log,
     });
     const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds), place.count);
@@ -172,6 +173,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
         keys: directory,
         reader,
         catalogue: () => catalogue.current(),
+        isCatalogueCurrent: () => catalogue.isCurrent,
         freshenCatalogue: () => catalogue.freshen(),
         definitions,
         steps: options.steps ?? pipeline,

@@ -1,5 +1,5 @@
 import type { HatiError } from '../errors.ts';
-import { Backend, transactionStatusByte, type TransactionStatus } from './protocol.ts';
+import { Backend, headerBytes, transactionStatusByte, type TransactionStatus } from './protocol.ts';
 import { MessageWriter } from './writer.ts';
 
 /** Messages that the proxy itself sends to a client. */
@@ -70,6 +70,14 @@ export function textDataRow(values: readonly (string | null)[]): Buffer {
 }
 
 export type Severity = 'ERROR' | 'FATAL';
+
+export function backendMessage(type: number, body: Buffer): Buffer {
+  const message = Buffer.allocUnsafe(headerBytes + body.length);
+  message[0] = type;
+  message.writeInt32BE(4 + body.length, 1);
+  body.copy(message, headerBytes);
+  return message;
+}
 
 export function errorResponse(error: HatiError, severity: Severity = 'ERROR'): Buffer {
   const writer = new MessageWriter()

@@ -2,12 +2,11 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { EmbeddedServer } from '../../src/engine/embedded/server.ts';
-import { CatalogueWatcher } from '../../src/engine/catalogue/watcher.ts';
 import type { Catalogue } from '../../src/policy/catalogue.ts';
-import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { connect, patience, temporaryProject, type Project } from '../engine/project.ts';
 import { refusal } from './judge.ts';
+import { catalogueOf } from './read-catalogue.ts';
 
 vi.setConfig({ testTimeout: patience, hookTimeout: patience });
 
@@ -62,25 +61,10 @@ beforeAll(async () => {
   for (const extension of ['citext', 'hstore', 'pg_trgm', 'dblink'])
     await client.query(`CREATE EXTENSION ${extension}`);
   await client.query(operatorInC);
-  extensionsOnly = await catalogueOf(server);
+  extensionsOnly = await catalogueOf(server, project);
   await client.query(attackersObjects);
-  objects = await catalogueOf(server);
+  objects = await catalogueOf(server, project);
 });
-
-/** As the product itself learns of them. */
-async function catalogueOf(server: EmbeddedServer): Promise<Catalogue> {
-  const watcher = new CatalogueWatcher({
-    config: { ...server.connection('superuser'), ssl: false },
-    read: analyse,
-    log: project.log,
-  });
-  try {
-    await watcher.start();
-    return watcher.current();
-  } finally {
-    await watcher.stop();
-  }
-}
 
 afterAll(async () => {
   await client.end();
@@ -226,7 +210,7 @@ test('a column whose type PostgreSQL converts unasked closes its table', async (
     await client.query(text);
     expect((await client.query('SELECT FROM witness')).rowCount).toBeGreaterThan(0);
     await client.query('TRUNCATE witness');
-    const after = await catalogueOf(server);
+    const after = await catalogueOf(server, project);
     expect(refusal('readonly', text, after)).toMatch(/readonly scope cannot read/);
     expect(refusal('readonly', 'SELECT v FROM shown', after)).toContain('shown');
     // To lock it converts nothing; a view is locked by who may read it.
@@ -280,7 +264,7 @@ describe('code that no name in the statement leads to', () => {
         'BEGIN RETURN $1 <> $2; END';
       CREATE OPERATOR deep.=== (FUNCTION = deep.quiet, LEFTARG = int, RIGHTARG = int, NEGATOR = OPERATOR(deep.!==));
       CREATE OPERATOR deep.!== (FUNCTION = deep.same, LEFTARG = int, RIGHTARG = int, NEGATOR = OPERATOR(deep.===))`);
-    after = await catalogueOf(server);
+    after = await catalogueOf(server, project);
   });
 
   test.each([

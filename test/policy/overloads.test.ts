@@ -44,6 +44,7 @@ beforeAll(async () => {
   await client.query(objects);
   await client.query('SET search_path = h');
   const watcher = new CatalogueWatcher({
+    epoch: () => 0,
     config: { ...server.connection('superuser'), ssl: false },
     read: analyse,
     log: project.log,

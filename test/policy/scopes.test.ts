@@ -176,6 +176,7 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
         runs: [],
         reads: [],
         writes: 'plainly',
+        guards: 'plainly',
       },
     ]);
   }

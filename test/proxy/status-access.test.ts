@@ -1,39 +1,9 @@
 /** Who may read `_hatidata_status`, and what of other clients it must not show or be taken in by. */
-import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
+import { describe, expect, test } from 'vitest';
 import { codeOf, until } from '../pool/small-pool.ts';
+import { clientNamed, Operator } from './operator.ts';
 
-let proxy: TestProxy;
-let admin: pg.Client;
-
-beforeAll(async () => {
-  proxy = await startTestProxy();
-  admin = await proxy.client('', { application_name: 'operator' });
-  await admin.query('CREATE TABLE t (id int, name text)');
-});
-afterAll(() => proxy.stop());
-
-type Row = Record<string, unknown>;
-
-async function rows(text: string, values: unknown[] = []): Promise<Row[]> {
-  return (await admin.query<Row>(text, values)).rows;
-}
-
-async function row(text: string, values: unknown[] = []): Promise<Row | undefined> {
-  return (await rows(text, values))[0];
-}
-
-async function client(name: string, key = ''): Promise<pg.Client> {
-  return proxy.client(key, { application_name: name });
-}
-
-const clientNamed = 'SELECT * FROM _hatidata_status.clients WHERE application_name = $1';
-
-async function key(agent: string, scope: string, limits?: object): Promise<string> {
-  const values = [agent, scope, limits === undefined ? null : JSON.stringify(limits)];
-  return String((await row('SELECT create_api_key($1, $2, limits => $3)', values))!['api_key']);
-}
+const operator = new Operator();
 
 describe('who may', () => {
   const forms = [
@@ -60,7 +30,10 @@ describe('who may', () => {
     ['key:read,query:read', undefined],
     ['query:*,schema:*,key:*', { schemas: ['main'] }],
   ])('a key that may not do anything is refused in every form: %s %o', async (scope, limits) => {
-    const one = await client('limited', await key(`limited ${scope}`, scope, limits));
+    const one = await operator.client(
+      'limited',
+      await operator.key(`limited ${scope}`, scope, limits),
+    );
     for (const text of forms) {
       expect([text, await codeOf(one.query(text))]).toEqual([text, '42501']);
       const extended = codeOf(one.query({ name: 'extended', text, values: [] }));
@@ -76,7 +49,7 @@ describe('who may', () => {
   });
 
   test('an admin key may; beside it, nothing that does something', async () => {
-    const one = await client('unlimited', await key('unlimited', 'admin'));
+    const one = await operator.client('unlimited', await operator.key('unlimited', 'admin'));
     expect((await one.query('TABLE _hatidata_status.pools')).rows).toHaveLength(2);
     for (const text of [
       'SELECT * FROM _hatidata_status.clients, t',
@@ -97,8 +70,11 @@ describe('who may', () => {
   });
 
   test('what one reader was given, the next does not find', async () => {
-    await rows('TABLE _hatidata_status.clients');
-    const one = await client('peeping', await key('peeping', 'key:read,query:read'));
+    await operator.rows('TABLE _hatidata_status.clients');
+    const one = await operator.client(
+      'peeping',
+      await operator.key('peeping', 'key:read,query:read'),
+    );
     const peek =
       "SELECT current_setting('_hatidata_status.clients', true) AS s FROM _hatidata_keys.active_keys";
     expect(await codeOf(one.query(peek))).toMatch(/^(42501|0A000)$/);
@@ -114,34 +90,37 @@ describe('what clients say', () => {
   ];
 
   test.each(names)('is data, in a name of an application: %s', async (name) => {
-    const one = await client(name);
-    expect(await row(clientNamed, [name])).toMatchObject({ application_name: name, state: 'idle' });
+    const one = await operator.client(name);
+    expect(await operator.row(clientNamed, [name])).toMatchObject({
+      application_name: name,
+      state: 'idle',
+    });
     await one.query(`SET application_name = '${`${name}!`.replaceAll("'", "''")}'`);
-    await until(async () => (await rows(clientNamed, [`${name}!`])).length === 1);
+    await until(async () => (await operator.rows(clientNamed, [`${name}!`])).length === 1);
     await one.end();
   });
 
   test.each(names)('is data, in a name of an agent: %s', async (name) => {
-    const one = await client('agents', await key(name, 'readonly'));
+    const one = await operator.client('agents', await operator.key(name, 'readonly'));
     await one.query('BEGIN');
     expect(
-      await row('SELECT * FROM _hatidata_status.clients WHERE agent = $1', [name]),
+      await operator.row('SELECT * FROM _hatidata_status.clients WHERE agent = $1', [name]),
     ).toMatchObject({
       application_name: 'agents',
     });
     expect(
-      await row('SELECT * FROM _hatidata_status.servers WHERE agent = $1', [name]),
+      await operator.row('SELECT * FROM _hatidata_status.servers WHERE agent = $1', [name]),
     ).toMatchObject({
       state: 'in_use',
     });
     await one.end();
-    expect(await rows('SELECT count(*) FROM _hatidata_keys.active_keys')).toHaveLength(1);
+    expect(await operator.rows('SELECT count(*) FROM _hatidata_keys.active_keys')).toHaveLength(1);
   });
 
   test('a key in a name of an application is not shown', async () => {
-    const secret = await key('forgetful', 'readonly');
-    const one = await client(`x ${secret}`, secret);
-    const shown = JSON.stringify(await rows('TABLE _hatidata_status.clients'));
+    const secret = await operator.key('forgetful', 'readonly');
+    const one = await operator.client(`x ${secret}`, secret);
+    const shown = JSON.stringify(await operator.rows('TABLE _hatidata_status.clients'));
     expect(shown).toContain('x hd_');
     expect(shown).not.toContain(secret.slice(-12));
     await one.end();
@@ -153,16 +132,26 @@ describe('statements', () => {
 
   test('texts that differ in constants are one, and count together', async () => {
     for (const id of [1, 2, 3])
-      await admin.query(`SELECT name FROM t WHERE id = ${id} AND name <> 'n${id}'`);
-    await admin.query({ name: 'named', text: 'SELECT name FROM t WHERE id = $1', values: [1] });
-    await admin.query({ name: 'named', text: 'SELECT name FROM t WHERE id = $1', values: [2] });
-    expect(await row(shapes, ['SELECT name FROM t WHERE id = ? AND name <> ?'])).toMatchObject({
+      await operator.admin.query(`SELECT name FROM t WHERE id = ${id} AND name <> 'n${id}'`);
+    await operator.admin.query({
+      name: 'named',
+      text: 'SELECT name FROM t WHERE id = $1',
+      values: [1],
+    });
+    await operator.admin.query({
+      name: 'named',
+      text: 'SELECT name FROM t WHERE id = $1',
+      values: [2],
+    });
+    expect(
+      await operator.row(shapes, ['SELECT name FROM t WHERE id = ? AND name <> ?']),
+    ).toMatchObject({
       fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
       class: 'read',
       runs: '3',
       texts: 3,
     });
-    expect(await row(shapes, ['SELECT name FROM t WHERE id = $1'])).toMatchObject({
+    expect(await operator.row(shapes, ['SELECT name FROM t WHERE id = $1'])).toMatchObject({
       runs: '2',
       texts: 1,
     });
@@ -187,8 +176,10 @@ describe('statements', () => {
     `NOTIFY news, 'secret-4711'`,
     `COMMENT ON TABLE t IS 'secret-4711'`,
   ])('no constant of anybody is shown: %s', async (text) => {
-    await admin.query(text).catch(() => undefined);
-    const shown = JSON.stringify(await rows('SELECT statement FROM _hatidata_status.statements'));
+    await operator.admin.query(text).catch(() => undefined);
+    const shown = JSON.stringify(
+      await operator.rows('SELECT statement FROM _hatidata_status.statements'),
+    );
     expect(shown.length).toBeGreaterThan(10);
     expect(shown).not.toMatch(/4711|1267/);
   });

@@ -36,6 +36,7 @@ export class Definitions {
   /** The engine says that something has changed which nobody told us of. */
   noticed(): void {
     this.count += 1;
+    this.parts.onChanged();
   }
 }
 

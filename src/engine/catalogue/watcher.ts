@@ -20,6 +20,8 @@ const patienceMs = 1_000;
 export interface CatalogueWatcherParts {
   /** The reader's login. */
   readonly config: pg.ClientConfig;
+  /** How often definitions have changed, as far as is known. */
+  readonly epoch: () => number;
   readonly read: ReadSql;
   readonly log: Logger;
 }
@@ -39,6 +41,8 @@ export class CatalogueWatcher {
   private refreshed = 0;
   private failed = 0;
   private at: number | undefined;
+  /** Of `epoch`, when what is known was asked for. */
+  private readAt: number | undefined;
 
   constructor(parts: CatalogueWatcherParts) {
     this.parts = parts;
@@ -70,6 +74,11 @@ export class CatalogueWatcher {
 
   current(): Catalogue {
     return this.catalogue;
+  }
+
+  /** Nothing has been defined since, by whomever we hear of. */
+  get isCurrent(): boolean {
+    return this.readAt === this.parts.epoch();
   }
 
   /** Something was sent to the engine that defines: look soon. */
@@ -121,6 +130,7 @@ export class CatalogueWatcher {
   /** One transaction, so that the pieces fit together. */
   private async refresh(): Promise<void> {
     const begun = Date.now();
+    const epoch = this.parts.epoch();
     const client = await this.pool.connect();
     let failure: unknown = true;
     try {
@@ -137,6 +147,7 @@ export class CatalogueWatcher {
       }
       await client.query('COMMIT');
       failure = undefined;
+      this.readAt = epoch;
       this.refreshed += 1;
       this.at = begun;
     } finally {

@@ -35,3 +35,20 @@ export function newEngineStatement({ text, parameterTypes }: StatementSource): E
 export function isEngineName(name: string): boolean {
   return name.startsWith(prefix);
 }
+
+const prefixBytes = Buffer.from(prefix);
+const names = new RegExp(`${prefix}\\d+`, 'g');
+
+/** An error that may name a statement as the engine knows it, in the client's words. */
+export function inWordsOfClient(error: Buffer, nameOf: (engineName: string) => string): Buffer {
+  if (!error.includes(prefixBytes)) return error;
+  return Buffer.from(
+    error.toString('latin1').replace(names, (name) => toLatin1(nameOf(name))),
+    'latin1',
+  );
+}
+
+/** The bytes of its UTF-8, one character each. */
+function toLatin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}

@@ -2,10 +2,10 @@ import { HatiError } from '../../errors.ts';
 import type { Leaving } from '../../policy/session-use.ts';
 import { errorField } from '../../wire/error-fields.ts';
 import { sync, terminate } from '../../wire/frontend-messages.ts';
-import { MessageFramer } from '../../wire/message-framer.ts';
 import { Backend, headerBytes } from '../../wire/protocol.ts';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import type { PoolCounts } from './counts.ts';
+import { answerFramer, Collector, type Exchanged } from './exchange.ts';
 import { LinkStatements } from './link-statements.ts';
 
 /** Who gets what comes from the engine. */
@@ -22,19 +22,10 @@ export interface LinkParts {
   readonly onClosed: () => void;
 }
 
-/** What an exchange of our own brought back. */
-export interface Exchanged {
-  /** Of all results, in text. */
-  readonly rows: readonly (readonly (string | null)[])[];
-  /** The body of the first ErrorResponse. */
-  readonly error: Buffer | undefined;
-}
-
 /** Our own exchanges are small; one that does not end in time has met a connection that is good for nothing. */
 const exchangeMs = 10_000;
 /** How long an engine may take to close what is thrown away, and to end what it was sent before. */
 const closeMs = 5_000;
-const largestAnswer = 1024 * 1024;
 
 /**
  * One connection to an engine and what is known of its session. It belongs to a pool, or for a while to one holder, who
@@ -67,7 +58,7 @@ export class EngineLink {
   /** As the engine last reported them; replaced, never changed. */
   parameters: ReadonlyMap<string, string>;
   private receiver: Receiver;
-  private readonly idleFramer = newFramer();
+  private readonly idleFramer = answerFramer();
   private readonly idleReceiver: Receiver = {
     onData: (chunk) => this.onIdleData(chunk),
     onGone: () => undefined,
@@ -230,6 +221,13 @@ export class EngineLink {
     socket.once('close', () => clearTimeout(timer));
   }
 
+  /** Resolves when nothing is left of it; until then the engine counts it. */
+  async closed(): Promise<void> {
+    const { socket } = this.upstream;
+    if (!socket.destroyed)
+      await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  }
+
   /** At once; whatever still comes is nobody's. */
   destroy(): void {
     this.isRetired = true;
@@ -271,68 +269,6 @@ function mayComeUnasked(type: number): boolean {
     type === Backend.NoticeResponse ||
     type === Backend.NotificationResponse
   );
-}
-
-function newFramer(): MessageFramer {
-  return new MessageFramer((type, length) => {
-    if (length < 4 || length > largestAnswer)
-      throw new Error(`the engine sent a message ${type} of ${length} bytes`);
-  });
-}
-
-/** Gathers the answer to messages of our own. */
-class Collector {
-  private readonly framer = newFramer();
-  private readonly rows: (readonly (string | null)[])[] = [];
-  private readonly onParameter: (body: Buffer) => void;
-  private error: Buffer | undefined;
-
-  constructor(onParameter: (body: Buffer) => void) {
-    this.onParameter = onParameter;
-  }
-
-  get hasMore(): boolean {
-    return this.framer.pendingBytes > 0;
-  }
-
-  takeRest(): Buffer {
-    return this.framer.takePending();
-  }
-
-  /** @returns all of it once ReadyForQuery is there. */
-  push(chunk: Buffer): Exchanged | undefined {
-    this.framer.push(chunk);
-    for (let raw = this.framer.next(); raw !== undefined; raw = this.framer.next()) {
-      const body = raw.subarray(headerBytes);
-      switch (raw[0]) {
-        case Backend.DataRow:
-          this.rows.push(textRow(body));
-          break;
-        case Backend.ErrorResponse:
-          this.error ??= Buffer.from(body);
-          break;
-        case Backend.ParameterStatus:
-          this.onParameter(body);
-          break;
-        case Backend.ReadyForQuery:
-          return { rows: this.rows, error: this.error };
-        default:
-          break;
-      }
-    }
-    return undefined;
-  }
-}
-
-function textRow(body: Buffer): readonly (string | null)[] {
-  let at = 2;
-  return Array.from({ length: body.readUInt16BE(0) }, () => {
-    const length = body.readInt32BE(at);
-    at += 4;
-    if (length < 0) return null;
-    at += length;
-    return body.toString('utf8', at - length, at);
-  });
 }
 
 /** What an engine said, for the one who asked in vain. */

@@ -5,7 +5,9 @@ import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import { PoolCounts } from './counts.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
-import { WaitingLine, type Priority, type Waiting } from './waiting-line.ts';
+import { Waiters, type LinkRequest, type PoolFigures } from './waiters.ts';
+
+export type { LinkRequest } from './waiters.ts';
 
 /**
  * Connections to one engine as one role, shared by the sessions of clients. A session holds one while it must and gives it
@@ -34,27 +36,6 @@ export interface Partition {
   readonly start: UpstreamSession;
 }
 
-export interface LinkRequest {
-  readonly partition: Partition;
-  /** The same for all requests of a session. */
-  readonly holder: object;
-  readonly group: string;
-  readonly priority: () => Priority;
-  /** The session has ended meanwhile. */
-  readonly isOver: () => boolean;
-  /** Told how to give up; with undefined once it waits no more. */
-  readonly onQueued: (stop: ((error: HatiError) => void) | undefined) => void;
-  /** Told when it has waited for a while. */
-  readonly onWaiting: (pool: PoolFigures) => void;
-}
-
-export interface PoolFigures {
-  readonly size: number;
-  readonly open: number;
-  readonly idle: number;
-  readonly waiting: number;
-}
-
 /** For whoever looks at a pool from outside. */
 export interface PoolLook {
   readonly size: number;
@@ -68,16 +49,7 @@ export interface PoolLook {
   readonly counts: PoolCounts;
 }
 
-interface Waiter extends Waiting {
-  /** By `performance.now()`. */
-  readonly since: number;
-  readonly request: LinkRequest;
-  readonly grant: (link: EngineLink | Promise<EngineLink>) => void;
-  readonly refuse: (error: HatiError) => void;
-}
-
 const mostPartitionsRemembered = 1_000;
-const noticeAfterMs = 5_000;
 const sweepMs = 5_000;
 const stopMs = 5_000;
 /** After the engine has said that it is full. */
@@ -91,7 +63,7 @@ export class EnginePool {
   private readonly links = new Set<EngineLink>();
   /** Being opened, or being made ready for the next one. */
   private busyPlaces = 0;
-  private readonly line = new WaitingLine<Waiter>();
+  private readonly waiters: Waiters;
   private readonly outage = new Outage();
   private readonly known = new LRUCache<string, ReadonlyMap<string, string>>({
     max: mostPartitionsRemembered,
@@ -101,6 +73,8 @@ export class EnginePool {
 
   constructor(options: PoolOptions) {
     this.options = options;
+    const { size, queueMs } = options;
+    this.waiters = new Waiters({ size, queueMs, counts: this.counts, figures: () => this.figures });
     this.sweeper = setInterval(() => this.sweep(), Math.min(sweepMs, options.idleMs)).unref();
   }
 
@@ -110,21 +84,18 @@ export class EnginePool {
       size,
       open: this.links.size,
       idle: this.idle.length,
-      waiting: this.line.length,
+      waiting: this.waiters.count,
     };
   }
 
   look(): PoolLook {
-    const waiting = this.line.all;
-    const now = performance.now();
     return {
       size: this.options.size,
       links: this.links,
       idle: new Set(this.idle),
       opening: this.busyPlaces,
-      waiting: waiting.length,
-      longestWaitSeconds:
-        waiting.reduce((longest, { since }) => Math.max(longest, now - since), 0) / 1_000,
+      waiting: this.waiters.count,
+      longestWaitSeconds: this.waiters.longestSeconds,
       isAway: this.outage.isOn,
       counts: this.counts,
     };
@@ -153,7 +124,7 @@ export class EnginePool {
     const outage = this.outage.current();
     if (outage !== undefined) return Promise.reject(outage);
     const room = this.room();
-    return room === undefined ? this.wait(request) : this.openFor(request, room);
+    return room === undefined ? this.waiters.add(request) : this.openFor(request, room);
   }
 
   /** The link is between two transactions, and whoever had it does not touch it any more. */
@@ -178,15 +149,8 @@ export class EnginePool {
   async stop(): Promise<void> {
     this.isStopped = true;
     clearInterval(this.sweeper);
-    for (const waiter of this.line.clear()) waiter.refuse(new HatiError('shutting_down'));
-    const closed = [...this.links].map(
-      (link) =>
-        new Promise<void>((resolve) => {
-          const { socket } = link.upstream;
-          if (socket.destroyed) resolve();
-          else socket.once('close', () => resolve());
-        }),
-    );
+    this.waiters.refuseAll(new HatiError('shutting_down'));
+    const closed = [...this.links].map((link) => link.closed());
     for (const link of [...this.idle]) link.close();
     // Who holds one has ended by now; what is left does not listen.
     const left = setTimeout(() => this.links.forEach((link) => link.destroy()), stopMs);
@@ -223,7 +187,10 @@ export class EnginePool {
     const { partition } = request;
     let isWaiting = false;
     this.busyPlaces += 1;
-    if (evicted !== undefined) await closedOf(evicted);
+    if (evicted !== undefined) {
+      evicted.close();
+      await evicted.closed();
+    }
     try {
       const upstream = await open(partition.start);
       try {
@@ -258,45 +225,13 @@ export class EnginePool {
       // A place that came to nothing is the next one's.
       if (!isWaiting) queueMicrotask(() => this.serve());
     }
-    return await this.wait(request);
+    return await this.waiters.add(request);
   }
 
   /** The engine can't be reached: who waits hears it now. */
   private failed(error: HatiError): void {
     this.outage.began(error);
-    for (const waiter of this.line.clear()) waiter.refuse(error);
-  }
-
-  private wait(request: LinkRequest): Promise<EngineLink> {
-    const { queueMs, size } = this.options;
-    const since = performance.now();
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        clearTimeout(limit);
-        clearTimeout(notice);
-        request.onQueued(undefined);
-        this.counts.waits.observe((performance.now() - since) / 1_000);
-        act();
-      };
-      const waiter: Waiter = {
-        request,
-        since,
-        group: request.group,
-        priority: request.priority(),
-        grant: (link) => settle(() => resolve(link)),
-        refuse: (error) => settle(() => reject(error)),
-      };
-      const giveUp = (error: HatiError): void => {
-        if (this.line.delete(waiter)) waiter.refuse(error);
-      };
-      const limit = setTimeout(() => {
-        this.counts.timedOut += 1;
-        giveUp(new HatiError('pool_exhausted', { params: { size, seconds: queueMs / 1_000 } }));
-      }, queueMs);
-      const notice = setTimeout(() => request.onWaiting(this.figures), noticeAfterMs);
-      request.onQueued(giveUp);
-      this.line.add(waiter);
-    });
+    this.waiters.refuseAll(error);
   }
 
   private offer(link: EngineLink): void {
@@ -321,10 +256,10 @@ export class EnginePool {
 
   /** Gives away what there is to whoever waits. */
   private serve(): void {
-    while (this.line.length > 0) {
+    while (this.waiters.count > 0) {
       const isFull = this.links.size + this.busyPlaces >= this.options.size;
       if (isFull && this.idle.length === 0) return;
-      const { request, grant } = this.line.shift()!;
+      const { request, grant } = this.waiters.next()!;
       const idle = this.takeIdle(request);
       if (idle !== undefined) grant(idle);
       else grant(this.openFor(request, this.room()!));
@@ -361,12 +296,4 @@ function sameOr(
 /** A place for a connection: a free one, or that of a connection which has to be closed first. */
 interface Room {
   readonly evicted?: EngineLink;
-}
-
-/** The engine counts it until then. */
-async function closedOf(link: EngineLink): Promise<void> {
-  const { socket } = link.upstream;
-  link.close();
-  if (!socket.destroyed)
-    await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
