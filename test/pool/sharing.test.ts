@@ -397,6 +397,29 @@ describe('when all connections are in use', () => {
     await ended([one, two, three, four]);
   });
 
+  test('of several keys, each has some turns in a row: a connection fits one of them', async () => {
+    const keys = await Promise.all(
+      ['turn-a', 'turn-b', 'turn-c', 'turn-d'].map((agent) => readonlyKey(agent)),
+    );
+    const crowd = await Promise.all(
+      keys.flatMap((each) => [1, 2, 3, 4].map(() => proxy.client(each))),
+    );
+    const opened = async (): Promise<number> =>
+      Number(await value(admin, "SELECT opened FROM _hatidata_status.pools WHERE pool = 'reader'"));
+    const before = await opened();
+    const finished: number[] = [];
+    await Promise.all(
+      crowd.map(async (client, n) => {
+        for (let round = 0; round < 25; round += 1) await client.query('SELECT 1');
+        finished.push(n % keys.length);
+      }),
+    );
+    // 400 statements; with a turn for each key after the other nearly every one would open a connection.
+    expect((await opened()) - before).toBeLessThan(100);
+    expect(new Set(finished).size).toBe(keys.length);
+    await ended(crowd);
+  });
+
   test('not for ever', async () => {
     const short = await startTestProxy({ pool: { ...pool, writers: 1, queueSeconds: 1 } });
     const [one, two] = [await short.client(), await short.client()];

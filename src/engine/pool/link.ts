@@ -49,6 +49,9 @@ export class EngineLink {
   readonly statements = new LinkStatements();
   /** Who held it last. */
   lastHolder: object | undefined;
+  /** Whose turn it last was in the line, and how many have followed each other there. */
+  group: string | undefined;
+  turns = 0;
   /** What the statements of its last holder may have left behind. */
   left: Leaving = 'nothing';
   /** Nobody else may get it. */

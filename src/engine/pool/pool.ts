@@ -209,6 +209,7 @@ export class EnginePool {
         counts: this.counts,
         onClosed: () => this.closed(link),
       });
+      link.group = request.group;
       this.links.add(link);
       this.counts.opened += 1;
       return link;
@@ -259,11 +260,27 @@ export class EnginePool {
     while (this.waiters.count > 0) {
       const isFull = this.links.size + this.busyPlaces >= this.options.size;
       if (isFull && this.idle.length === 0) return;
-      const { request, grant } = this.waiters.next()!;
+      const again = isFull ? this.nextAgain() : undefined;
+      const { request, grant } = again ?? this.waiters.next()!;
       const idle = this.takeIdle(request);
-      if (idle !== undefined) grant(idle);
-      else grant(this.openFor(request, this.room()!));
+      if (idle === undefined) {
+        grant(this.openFor(request, this.room()!));
+        continue;
+      }
+      idle.turns = again === undefined ? 0 : idle.turns + 1;
+      idle.group = request.group;
+      grant(idle);
     }
+  }
+
+  /**
+   * Keys take turns, and a connection fits one of them: to give it to another costs a handshake. So several turns of a key on a
+   * connection follow each other.
+   */
+  private nextAgain(): ReturnType<Waiters['nextFor']> {
+    const link = this.idle.at(-1);
+    const isFit = link?.isUsable === true && link.turns < turnsInARow;
+    return isFit ? this.waiters.nextFor(link) : undefined;
   }
 
   private closed(link: EngineLink): void {
@@ -280,6 +297,9 @@ export class EnginePool {
     }
   }
 }
+
+/** On one connection, of one key, while others wait. */
+const turnsInARow = 16;
 
 /** An idle link that suits better is looked for among so many. */
 const lookBack = 16;

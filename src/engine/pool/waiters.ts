@@ -99,6 +99,14 @@ export class Waiters {
     return this.line.shift();
   }
 
+  /** The same, if it can use this connection as it is. */
+  nextFor({ group, partition }: EngineLink): Waiter | undefined {
+    const waiter = group === undefined ? undefined : this.line.firstOf(group);
+    if (waiter?.request.partition.key !== partition) return undefined;
+    this.line.delete(waiter);
+    return waiter;
+  }
+
   refuseAll(error: HatiError): void {
     for (const waiter of this.line.clear()) waiter.refuse(error);
   }

@@ -58,6 +58,13 @@ export class WaitingLine<T extends Waiting> {
     return item;
   }
 
+  /** The first of this group, unless somebody of a higher priority waits. */
+  firstOf(group: string): T | undefined {
+    const top = this.levels.find(({ groups }) => groups.size > 0);
+    const [item] = top?.groups.get(group) ?? [];
+    return item;
+  }
+
   get all(): readonly T[] {
     return this.levels.flatMap(({ groups }) => [...groups.values()].flatMap((each) => [...each]));
   }
