@@ -54,6 +54,7 @@ export const restartSeconds = 10;
 const settings = ['max_connections=200', 'synchronous_commit=off', 'jit=off'];
 
 export async function startStage(ownRows: number, logs: string | undefined): Promise<Stage> {
+  if (logs !== undefined) mkdirSync(logs, { recursive: true });
   const undo: (() => unknown)[] = [];
   /** Of whoever is left when this process ends early. */
   const pids: number[] = [];
