@@ -10,7 +10,7 @@ const heartbeatMs = 2_000;
 /** For an answer. */
 const patienceMs = 5_000;
 const shortestRetryMs = 100;
-const longestRetryMs = 5_000;
+const longestRetryMs = 2_000;
 
 export interface StoreChannelHooks {
   /** Finds out what went unheard; the store counts as heard only after it. */

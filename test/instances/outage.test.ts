@@ -135,12 +135,13 @@ test('shorter absences, again and again, refuse nobody', async () => {
 });
 
 test('a transaction that is open when the store comes back may go on', async () => {
-  await start(3);
+  // Longer than the store is tried for again.
+  await start(4);
   const open = await beside.proxy.client(await keyFor('lucky'));
   await open.query('BEGIN');
   await away();
   await until(async () => (await isRefusing()) === 1);
   await back();
-  await sleep(4_000);
+  await sleep(5_000);
   expect(await codeOf(open.query('COMMIT'))).toBe('no error');
 });
