@@ -66,6 +66,8 @@ export interface Pooling {
   readonly queueSeconds: number;
   readonly idleSeconds: number;
   readonly lifetimeSeconds: number;
+  /** Short reads of different sessions go back to back on few connections. */
+  readonly fastLane: boolean;
 }
 
 export interface Limits {
@@ -152,6 +154,7 @@ export function resolveConfig({
       queueSeconds: sources.read(settings.poolQueueSeconds) ?? 30,
       idleSeconds: sources.read(settings.poolIdleSeconds) ?? 300,
       lifetimeSeconds: sources.read(settings.poolLifetimeSeconds) ?? 3_600,
+      fastLane: sources.read(settings.poolFastLane) ?? true,
     },
     limits: readLimits(sources),
     metrics: readMetrics(sources, listen),

@@ -132,6 +132,12 @@ export const settings = {
     default: '50; 20 with engine.url',
   },
   poolQueueSeconds: { key: 'pool.queue_seconds', kind: integer(1, 3_600), default: '30' },
+  poolFastLane: {
+    key: 'pool.fast_lane',
+    env: 'HATIDATA_POOL_FAST_LANE',
+    kind: flag,
+    default: 'true',
+  },
   poolIdleSeconds: { key: 'pool.idle_seconds', kind: integer(1, 86_400), default: '300' },
   poolLifetimeSeconds: { key: 'pool.lifetime_seconds', kind: integer(1, 604_800), default: '3600' },
   connections: {

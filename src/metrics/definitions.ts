@@ -7,6 +7,7 @@ import {
   messageCounts,
   stepsByName,
 } from './labels.ts';
+import { laneMetrics } from './lane-definitions.ts';
 import type { Metrics } from './metrics.ts';
 import { poolMetrics } from './pool-definitions.ts';
 import { counter, gauge, histogram, type ReadMetric } from './read-metric.ts';
@@ -24,6 +25,7 @@ export function definitions(metrics: Metrics): ReadMetric[] {
     ...sessionMetrics(metrics),
     ...statementMetrics(metrics),
     ...poolMetrics(metrics),
+    ...laneMetrics(metrics),
     ...loginMetrics(metrics),
     ...readingMetrics(metrics),
     ...storeMetrics(metrics),

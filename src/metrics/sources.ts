@@ -16,6 +16,7 @@ export interface Sources {
   /** Cancel requests for sessions of other instances, by outcome. */
   forwardedCancels(): Iterable<readonly [string, number]>;
   pools(): readonly PoolNumbers[];
+  lanes(): readonly LaneNumbers[];
   /** How often a session began to keep its engine connection, by reason. */
   pins(): Iterable<readonly [reason: string, count: number]>;
 }
@@ -47,6 +48,17 @@ export interface PoolNumbers {
     readonly timedOut: number;
     readonly waits: Latencies;
     readonly prepared: Readonly<Record<'known' | 'first' | 'again', number>>;
+  };
+}
+
+/** The fast lanes of the connections of one role. */
+export interface LaneNumbers {
+  readonly role: string;
+  readonly connections: number;
+  readonly counts: {
+    readonly statements: number;
+    readonly reissued: number;
+    readonly ended: Readonly<Record<string, number>>;
   };
 }
 

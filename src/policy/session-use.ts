@@ -69,6 +69,11 @@ const nothing: SessionUse = {
   leaves: 'nothing',
 };
 
+/** It needs nothing of its session but what that began with, and changes nothing there. */
+export function leavesNothing(use: SessionUse): boolean {
+  return use === nothing;
+}
+
 /** Memo on the text: by what it was worked out last. */
 interface Worked {
   /** By its number. */

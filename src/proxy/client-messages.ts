@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import type { SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
@@ -10,6 +11,7 @@ import type { EngineHold } from './engine-hold.ts';
 import { EngineStatements } from './engine-statements.ts';
 import { ExtendedQuery } from './extended-query.ts';
 import { Judgement } from './judgement.ts';
+import type { FastLane } from './lane/fast-lane.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import { OwnObjects } from './own-objects.ts';
 import type { PipelineParts } from './pipeline.ts';
@@ -34,6 +36,8 @@ export interface ClientMessagesParts {
   readonly ownAnswers: OwnAnswerParts;
   /** What would keep an engine connection is refused. */
   readonly refusesPins: boolean;
+  /** Undefined where it is switched off. */
+  readonly lane: FastLane | undefined;
   /** Told of each text that goes to the engine. */
   readonly onText: (text: ClassifiedText) => void;
 }
@@ -46,6 +50,7 @@ export class ClientMessages {
   private readonly simple: SimpleQuery;
   private readonly extended: ExtendedQuery;
   private readonly copyIn: CopyIn;
+  private readonly judgement: Judgement;
 
   constructor(parts: ClientMessagesParts) {
     this.parts = parts;
@@ -87,6 +92,7 @@ export class ClientMessages {
     });
     const judgement = new Judgement({ ...parts, turns, judged, prepared, extended });
     this.own = own;
+    this.judgement = judgement;
     this.extended = extended;
     this.simple = new SimpleQuery({ ...parts, turns, own, client, prepared, extended, judgement });
     this.copyIn = new CopyIn({ ...parts, turns });
@@ -95,6 +101,10 @@ export class ClientMessages {
   /** Statements that the client has prepared under a name, by the protocol or in SQL. */
   get preparedCount(): number {
     return this.client.count + this.client.ofSql.size + this.own.statementCount;
+  }
+
+  useOf(text: ClassifiedText): SessionUse {
+    return this.judgement.useOf(text);
   }
 
   /** Portals end with the transaction. */

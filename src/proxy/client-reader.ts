@@ -3,6 +3,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import { FrontendFramer, type FrontendMessage } from '../wire/framing.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { EngineWriter } from './engine-writer.ts';
+import type { FastLane } from './lane/fast-lane.ts';
 import type { SessionEnd } from './session-end.ts';
 import { drained } from './sockets.ts';
 
@@ -20,7 +21,12 @@ export interface ClientReaderParts {
   /** A message that had to wait is dealt with, and so is what came behind it. */
   readonly onWaited: () => void;
   readonly onError: (error: unknown) => void;
+  /** Undefined where it is switched off. */
+  readonly lane: FastLane | undefined;
 }
+
+/** Bytes that a client may send while its statement is in a fast lane. */
+const mostHeld = 64 * 1024;
 
 /**
  * A client's messages, strictly in order: while one of them waits (for a worker, for the control store, for an engine
@@ -34,6 +40,10 @@ export class ClientReader {
   private readonly parts: ClientReaderParts;
   private readonly framer: FrontendFramer;
   private busy = false;
+  /** A statement is in a fast lane, and what comes behind it waits. */
+  private isHeld = false;
+  /** Messages that have to be taken again, before all others. */
+  private again: FrontendMessage[] = [];
 
   constructor(parts: ClientReaderParts) {
     this.parts = parts;
@@ -50,6 +60,23 @@ export class ClientReader {
     if (!ending.isRelaying) return;
     meter.totals.bytes.fromClients += chunk.length;
     this.framer.push(chunk);
+    if (this.isHeld) {
+      if (this.framer.pendingBytes > mostHeld) this.parts.client.pause();
+    } else if (!this.busy) this.takeMessages();
+  }
+
+  /** The statement in the fast lane is answered. */
+  release(): void {
+    this.isHeld = false;
+    if (this.busy) return;
+    if (this.framer.pendingBytes > 0) this.takeMessages();
+    if (!this.busy) this.parts.client.resume();
+  }
+
+  /** The statement in the fast lane has to be sent again. */
+  takeAgain(messages: readonly FrontendMessage[]): void {
+    this.again = [...messages];
+    this.isHeld = false;
     if (!this.busy) this.takeMessages();
   }
 
@@ -76,18 +103,31 @@ export class ClientReader {
   }
 
   private takeUntilOneWaits(): Promise<void> | undefined {
-    const { client, ending, meter, take } = this.parts;
+    const { client, ending, take, lane } = this.parts;
     while (ending.isRelaying) {
+      if (lane?.leave() === true) {
+        this.isHeld = true;
+        return undefined;
+      }
       // A client that does not read its answers gets no more of them made.
       if (client.writableNeedDrain) return drained(client);
-      const message = this.framer.next();
+      const message = this.again.shift() ?? this.nextNew();
       if (message === undefined) return undefined;
-      this.taken += 1;
-      meter.received(message.type);
+      lane?.taking(message);
       const waiting = take(message);
       if (waiting !== undefined) return waiting;
     }
     return undefined;
+  }
+
+  private nextNew(): FrontendMessage | undefined {
+    const { lane, meter } = this.parts;
+    lane?.look(this.framer);
+    const message = this.framer.next();
+    if (message === undefined) return undefined;
+    this.taken += 1;
+    meter.received(message.type);
+    return message;
   }
 
   private waitFor(waiting: Promise<void>): void {

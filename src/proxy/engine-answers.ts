@@ -1,5 +1,5 @@
 import { inWordsOfClient } from '../engine/pool/engine-statement.ts';
-import type { HatiError } from '../errors.ts';
+import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { backendMessage, errorResponse } from '../wire/backend-messages.ts';
 import { errorField, isFatal } from '../wire/error-fields.ts';
@@ -45,6 +45,13 @@ export class EngineAnswers {
   /** The statement at work is about to be cancelled for this reason, which the engine does not know. */
   cancelling(error: HatiError): void {
     this.cancelled = { error, progress: this.parts.owed.progress };
+  }
+
+  /** What the statement at work was cancelled for, where it is known; where it was the client, PostgreSQL's words. */
+  takeReason(): HatiError {
+    const { cancelled } = this;
+    this.cancelled = undefined;
+    return cancelled?.error ?? new HatiError('query_canceled');
   }
 
   /** @returns what goes to the client in its place; undefined for itself. */

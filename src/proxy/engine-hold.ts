@@ -37,7 +37,8 @@ const cleaning = query('DISCARD ALL');
  * - none: the client is between two transactions, and nothing ties it to a connection;
  * - taking: it waits for one, or one is brought into the session's state;
  * - held: statements run;
- * - reading: all is answered, and the engine is asked for values of settings that a statement changed.
+ * - reading: all is answered, and the engine is asked for values of settings that a statement changed;
+ * - sharing: a statement is made ready for a fast lane (`lane/fast-lane.ts`); while it rides there is none again.
  *
  * A connection goes back at rest: when the engine owes nothing, is not in a transaction, and no pin holds it.
  */
@@ -45,6 +46,7 @@ export class EngineHold {
   /** The connection that is there, whatever happens on it. */
   current: EngineLink | undefined;
   private readonly parts: EngineHoldParts;
+  private shared: EngineLink | undefined;
   /** While one is being taken or asked. */
   private change: Promise<void> | undefined;
 
@@ -54,13 +56,33 @@ export class EngineHold {
 
   /** The connection for the client's messages. */
   get link(): EngineLink | undefined {
-    return this.change === undefined ? this.current : undefined;
+    return this.shared ?? (this.change === undefined ? this.current : undefined);
   }
 
   /** Resolves when there is a connection, which is at once where it returns undefined. Rejects with what is in the way. */
   ready(): Promise<void> | undefined {
+    if (this.shared !== undefined) return undefined;
     if (this.change !== undefined) return this.change.then(() => this.ready());
     return this.current === undefined ? this.take() : undefined;
+  }
+
+  /** What is sent from here on goes to a connection that others use as well. */
+  share(link: EngineLink): void {
+    this.shared = link;
+    this.parts.onAttached(link);
+  }
+
+  unshare(): void {
+    this.shared = undefined;
+  }
+
+  /** The session has no connection, and none is on its way. */
+  get isNone(): boolean {
+    return this.link === undefined && this.change === undefined;
+  }
+
+  get isSharing(): boolean {
+    return this.shared !== undefined;
   }
 
   /** The text is about to run. */

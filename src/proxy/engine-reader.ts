@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { BackendScanner } from '../wire/backend-scanner.ts';
+import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { ResponseQueue } from './response-queue.ts';
 
@@ -13,6 +14,8 @@ export interface EngineReaderParts {
   readonly onMessage: (type: number, body: Buffer) => Buffer | undefined;
   /** What the engine says is of no use to anybody. */
   readonly isOver: () => boolean;
+  /** The client does not read. @returns the connection that its answer comes from */
+  readonly onStalled: () => EngineLink | undefined;
   /** Some of it has been passed on. */
   readonly onPassed: () => void;
   readonly onError: (error: unknown) => void;
@@ -22,12 +25,16 @@ export interface EngineReaderParts {
 export class EngineReader {
   private readonly parts: EngineReaderParts;
   private readonly scanner: BackendScanner;
+  /** Bytes. */
+  received = 0;
 
   constructor(parts: EngineReaderParts) {
     this.parts = parts;
     this.scanner = new BackendScanner({
-      onHeader: (type) => void parts.owed.onHeader(type),
-      onMessage: parts.onMessage,
+      onHeader: (type) => {
+        if (!parts.isOver()) parts.owed.onHeader(type);
+      },
+      onMessage: (type, body) => (parts.isOver() ? undefined : parts.onMessage(type, body)),
     });
   }
 
@@ -41,18 +48,38 @@ export class EngineReader {
     return this.scanner.atBoundary;
   }
 
-  onData(chunk: Buffer): void {
-    const { client, owed, meter, hold, isOver, onPassed, onError } = this.parts;
-    const { bytes: counted } = meter.totals;
-    counted.fromEngine += chunk.length;
-    let pieces: Buffer[];
+  /** Of a connection that others share. @returns what is behind the answer; undefined while that is not whole. */
+  onShared(chunk: Buffer): Buffer | undefined {
+    const { scanner } = this;
+    scanner.stopsAtReady = true;
+    scanner.rest = undefined;
     try {
-      this.scanner.isThorough = owed.isThorough;
-      pieces = this.scanner.push(chunk);
+      this.pass(chunk);
     } catch (error) {
-      onError(error);
-      return;
+      this.parts.onError(error);
+      throw error;
+    } finally {
+      scanner.stopsAtReady = false;
     }
+    return scanner.rest;
+  }
+
+  onData(chunk: Buffer): void {
+    try {
+      this.pass(chunk);
+    } catch (error) {
+      this.parts.onError(error);
+    }
+  }
+
+  private pass(chunk: Buffer): void {
+    const { client, owed, meter, hold, isOver, onStalled, onPassed } = this.parts;
+    const { bytes: counted } = meter.totals;
+    this.scanner.isThorough = owed.isThorough;
+    const pieces = this.scanner.push(chunk);
+    const length = chunk.length - (this.scanner.rest?.length ?? 0);
+    this.received += length;
+    counted.fromEngine += length;
     if (isOver() || !client.writable) return;
     let flowing = true;
     for (const piece of pieces) {
@@ -60,9 +87,10 @@ export class EngineReader {
       flowing = client.write(piece);
     }
     if (!flowing) {
-      const engine = hold.current?.upstream.socket;
+      const shared = onStalled();
+      const engine = (shared ?? hold.current)?.upstream.socket;
       engine?.pause();
-      client.once('drain', () => hold.current?.upstream.socket.resume());
+      client.once('drain', () => (shared ?? hold.current)?.upstream.socket.resume());
     }
     onPassed();
   }

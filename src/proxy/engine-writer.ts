@@ -4,7 +4,7 @@ import type { EngineHold } from './engine-hold.ts';
 const largestGathered = 16 * 1024;
 
 export interface EngineWriterParts {
-  readonly hold: Pick<EngineHold, 'link' | 'current'>;
+  readonly hold: Pick<EngineHold, 'link' | 'current' | 'isSharing'>;
   /** Bytes of all sessions. */
   readonly counted: { toEngine: number };
 }
@@ -27,6 +27,10 @@ export class EngineWriter {
 
   write(bytes: Buffer): void {
     this.parts.counted.toEngine += bytes.length;
+    if (this.parts.hold.isSharing) {
+      this.outgoing.push(bytes);
+      return;
+    }
     if (bytes.length > largestGathered) {
       this.send();
       this.parts.hold.link?.upstream.socket.write(bytes);
@@ -44,15 +48,18 @@ export class EngineWriter {
     this.send();
   }
 
-  /** Sends what there is. */
+  /** Sends what there is; what is for a fast lane waits until `take`. */
   send(): void {
+    if (this.outgoing.length === 0 || this.parts.hold.isSharing) return;
+    const bytes = this.take();
+    this.parts.hold.current?.upstream.socket.write(bytes);
+  }
+
+  /** @returns what waits, which is not sent from here then. */
+  take(): Buffer {
     const { outgoing } = this;
-    const [first] = outgoing;
-    if (first === undefined) return;
     this.outgoing = [];
     this.bytes = 0;
-    this.parts.hold.current?.upstream.socket.write(
-      outgoing.length === 1 ? first : Buffer.concat(outgoing),
-    );
+    return outgoing.length === 1 ? outgoing[0]! : Buffer.concat(outgoing);
   }
 }

@@ -48,6 +48,7 @@ export class ExtendedParse {
           return this.parts.turns.withEngine(
             (link) => this.forward(link, raw, message, decision),
             (response) => this.parts.turns.fail(response),
+            { text: decision.classified },
           );
         case 'refuse':
           return this.refuse(name, decision.error);

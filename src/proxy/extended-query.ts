@@ -78,7 +78,7 @@ export class ExtendedQuery {
   }
 
   bind(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, judged, turns } = this.parts;
+    const { own, judged, turns, client } = this.parts;
     const names = decodeBindNames(body);
     if (turns.isSkipping) return undefined;
     if (this.isUndecided(names.statement))
@@ -89,9 +89,12 @@ export class ExtendedQuery {
       judged.recheck(names.statement) ??
       judged.checkValues(names.statement, body);
     if (refusal !== undefined) return turns.refuse(refusal);
+    const named = client.get(names.statement);
+    const prepared = names.statement === '' ? client.unnamed : named;
     return turns.withEngine(
       (link) => this.forwardBind(link, raw, body, names),
       (response) => turns.fail(response),
+      prepared && { text: prepared.classified, under: prepared.under, named },
     );
   }
 

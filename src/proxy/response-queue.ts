@@ -231,6 +231,22 @@ export class ResponseQueue {
     return showsOf(head);
   }
 
+  /** Nothing of what is owed was answered, and the engine's answers are nobody's: as if it had not been sent. */
+  withdraw(): void {
+    const withdrawn = this.entries;
+    this.entries = [];
+    this.skipping = false;
+    this.unsynced = false;
+    this.executed = false;
+    this.thorough = 0;
+    this.lastQuery = undefined;
+    this.done = this.sent;
+    // Last first, as in `onError`.
+    for (const entry of withdrawn.toReversed())
+      settle(entry, false, { isDiscarded: true, completed: 0 });
+    this.wake();
+  }
+
   /** Resolves as soon as nothing is owed. */
   drained(): Promise<void> {
     if (this.isEmpty) return Promise.resolve();

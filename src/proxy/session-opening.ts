@@ -17,6 +17,7 @@ import {
 import type { AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
+import type { Lanes } from './lane/lanes.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
@@ -29,6 +30,8 @@ import type { Startup } from './startup.ts';
 export interface SessionOpeningParts {
   readonly pools: Readonly<Record<EngineRole, EnginePool>>;
   readonly pooling: PoolMode;
+  /** Undefined where they are switched off. */
+  readonly lanes: Readonly<Record<EngineRole, Lanes>> | undefined;
   /** Those that it opens; for others to look at. */
   readonly sessions: LiveSessions;
   /** Told when a session begins to keep its engine connection. */
@@ -118,6 +121,7 @@ export async function openSession(
     ),
     reported,
     refusesPins: parts.pooling === 'transaction',
+    lanes: parts.lanes?.[role],
     terminate: (processId) => parts.terminate(role, processId),
     principal,
     searched: new SearchedSchemas(wanted.start.settings, parameters.get('search_path')),

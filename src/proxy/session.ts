@@ -5,6 +5,7 @@ import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
+import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
 import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages } from './client-messages.ts';
 import { ClientReader } from './client-reader.ts';
@@ -12,6 +13,8 @@ import { EngineAnswers } from './engine-answers.ts';
 import { EngineHold } from './engine-hold.ts';
 import { EngineReader } from './engine-reader.ts';
 import { EngineWriter } from './engine-writer.ts';
+import { FastLane } from './lane/fast-lane.ts';
+import type { Lanes } from './lane/lanes.ts';
 import { LinkWait } from './link-wait.ts';
 import type { LiveSession, SessionLook } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
@@ -36,6 +39,8 @@ export interface SessionParts {
   /** What the client was told of the engine's settings. */
   readonly reported: Map<string, string>;
   readonly refusesPins: boolean;
+  /** Undefined where they are switched off. */
+  readonly lanes: Lanes | undefined;
   /** Ends a backend, whatever it is doing and whatever it has been sent. */
   readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
@@ -66,6 +71,7 @@ export class Session implements LiveSession {
   private readonly hold: EngineHold;
   private readonly engine: EngineReader;
   private readonly writer: EngineWriter;
+  private readonly lane: FastLane | undefined;
   private readonly messages: ClientMessages;
   private readonly answers: EngineAnswers;
   private readonly ending: SessionEnd;
@@ -115,10 +121,27 @@ export class Session implements LiveSession {
       hold: this.hold,
       onMessage: (type, body) => this.answers.onMessage(type, body),
       isOver: () => this.ending.isOver,
+      onStalled: () => this.lane?.stall(),
       onPassed: () => this.rest(),
       onError: (error) => this.fail(error),
     });
     this.writer = new EngineWriter({ hold: this.hold, counted: meter.totals.bytes });
+    this.lane =
+      parts.lanes &&
+      new FastLane({
+        lanes: parts.lanes,
+        partition: parts.partition,
+        state,
+        hold: this.hold,
+        owed: this.owed,
+        writer: this.writer,
+        engine: this.engine,
+        useOf: (text) => this.messages.useOf(text),
+        isFree: () => this.isAtRest && this.hold.isNone && state.pinned.size === 0,
+        onAnswered: () => this.reader.release(),
+        onWithdrawn: (messages) => this.reader.takeAgain(messages),
+        onLost: () => this.ending.engineGone(),
+      });
     this.messages = new ClientMessages({
       outlets: this.outlets(),
       owed: this.owed,
@@ -131,6 +154,7 @@ export class Session implements LiveSession {
       pipeline,
       ownAnswers: parts.own,
       refusesPins: parts.refusesPins,
+      lane: this.lane,
       onText: (text) => this.batch.onText(text),
     });
     this.answers = new EngineAnswers({
@@ -155,7 +179,10 @@ export class Session implements LiveSession {
       log: parts.log,
       terminate: parts.terminate,
       flush: () => this.writer.send(),
-      onFinish: () => this.wait.giveUp(new HatiError('shutting_down')),
+      onFinish: () => {
+        this.wait.giveUp(new HatiError('shutting_down'));
+        this.lane?.abandon();
+      },
       onClosed: parts.onClosed,
     });
     this.reader = new ClientReader({
@@ -169,6 +196,7 @@ export class Session implements LiveSession {
       onTaken: () => this.batch.watch(this.owed.isUnsynced),
       onWaited: () => this.rest(),
       onError: (error) => this.fail(error),
+      lane: this.lane,
     });
   }
 
@@ -210,8 +238,18 @@ export class Session implements LiveSession {
       this.reader.isCancelled = this.reader.isBusy;
       return;
     }
+    const way = this.lane?.cancel();
+    if (way === 'waiting') {
+      const error = this.answers.takeReason();
+      this.log.refused(error);
+      this.tell(Buffer.concat([errorResponse(error), readyForQuery('idle')]));
+      this.parts.meter.ready('idle', true);
+      this.rest();
+      this.reader.release();
+      return;
+    }
     try {
-      await this.hold.link?.cancel();
+      await (way ?? this.hold.link?.cancel());
     } catch (error) {
       this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
       // Who asked for it must not wait for an answer that may never come.
@@ -291,6 +329,7 @@ export class Session implements LiveSession {
   /** A message that is being dealt with may still need the connection. */
   private rest(): void {
     if (this.reader.isBusy || !this.isAtRest) return;
+    this.lane?.rested();
     if (!this.leaveIfAsked()) this.hold.atRest();
   }
 

@@ -77,6 +77,7 @@ export class SimpleQuery {
         return turns.withEngine(
           (link) => this.forward(link, raw, decision),
           (response) => turns.failQuery(response),
+          { text: decision.classified },
         );
       case 'refuse':
         return turns.refuseQuery(decision.error);

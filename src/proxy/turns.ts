@@ -5,6 +5,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { TransactionStatus } from '../wire/protocol.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
+import type { FastLane, Wanted } from './lane/fast-lane.ts';
 import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 
@@ -29,6 +30,7 @@ export interface TurnsParts {
   readonly hold: EngineHold;
   readonly log: SessionLog;
   readonly meter: SessionMeter;
+  readonly lane: FastLane | undefined;
 }
 
 /**
@@ -55,12 +57,17 @@ export class Turns {
     return this.discarding || this.parts.owed.isSkipping;
   }
 
-  /** Goes on with a connection; where none can be had, `fail` answers that. */
+  /**
+   * Goes on with a connection; where none can be had, `fail` answers that.
+   * @param what it is needed for, where that may go through a fast lane
+   */
   withEngine(
     act: (link: EngineLink) => Promise<void> | undefined,
     fail: (response: Buffer) => void,
+    what?: Wanted,
   ): Promise<void> | undefined {
-    const { hold, outlets, log } = this.parts;
+    const { hold, outlets, log, lane } = this.parts;
+    if (lane !== undefined && what !== undefined && hold.isNone) lane.enter(what);
     const goOn = (link: EngineLink): Promise<void> | undefined => {
       if (!outlets.isCancelled()) return act(link);
       fail(log.response(new HatiError('query_canceled')));

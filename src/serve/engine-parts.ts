@@ -4,6 +4,7 @@ import { EnginePool } from '../engine/pool/pool.ts';
 import type { EngineRole } from '../engine/roles.ts';
 import { BackendTerminator } from '../engine/terminator.ts';
 import { openUpstream } from '../engine/upstream.ts';
+import { Lanes } from '../proxy/lane/lanes.ts';
 import { checkParameters } from '../proxy/engine-parameters.ts';
 import type { Logger } from '../shared/log.ts';
 import { engineLogins, type Logins } from './logins.ts';
@@ -25,6 +26,18 @@ export function startPools(
       log,
     });
   return { reader: start('reader', pool.readers), writer: start('writer', pool.writers) };
+}
+
+/** Undefined where they are switched off. */
+export function startLanes(
+  { pool: { readers, writers, fastLane } }: Config,
+  pools: Record<EngineRole, EnginePool>,
+): Record<EngineRole, Lanes> | undefined {
+  if (!fastLane) return undefined;
+  return {
+    reader: new Lanes({ pool: pools.reader, poolSize: readers }),
+    writer: new Lanes({ pool: pools.writer, poolSize: writers }),
+  };
 }
 
 export function startTerminators(

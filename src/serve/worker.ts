@@ -25,7 +25,7 @@ import { snakeCase } from '../proxy/status/clients.ts';
 import { Status } from '../proxy/status/status.ts';
 import type { Logger } from '../shared/log.ts';
 import { StatementReader } from '../sql/reader.ts';
-import { startPools, startTerminators } from './engine-parts.ts';
+import { startLanes, startPools, startTerminators } from './engine-parts.ts';
 import { engineLogins, type Logins } from './logins.ts';
 import type { Observation } from './monitoring.ts';
 import { shareOf, type Place } from './share.ts';
@@ -153,6 +153,17 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     started.add(async () => {
       await Promise.all(Object.values(pools).map((pool) => pool.stop()));
     });
+    const lanes = startLanes(config, pools);
+    started.add(() => {
+      for (const each of Object.values(lanes ?? {})) each.stop();
+      return Promise.resolve();
+    });
+    sources.lanes = () =>
+      Object.entries(lanes ?? {}).map(([role, { connections, counts }]) => ({
+        role,
+        connections,
+        counts,
+      }));
     const sessions = new LiveSessions();
     const status = new Status({ pools, pooling: config.pool.mode, sessions, reader });
     sources.pools = () => status.poolNumbers();
@@ -161,6 +172,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     const listener = new Listener({
       pools,
       pooling: config.pool.mode,
+      lanes,
       sessions,
       onPin: (reason) => pins.add(reason),
       terminate: (role, processId) => terminators[role].terminate(processId),

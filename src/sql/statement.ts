@@ -210,4 +210,6 @@ export interface ClassifiedText {
   passedBy?: unknown;
   /** The same, for `policy/session-use.ts`. */
   sessionUse?: unknown;
+  /** How it has run, as far as that was looked at; see `proxy/lane/pace.ts`. */
+  pace?: { ms: number; bytes: number };
 }

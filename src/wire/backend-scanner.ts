@@ -39,6 +39,10 @@ const largestInspectedMessage = 64 * 1024 * 1024;
 export class BackendScanner {
   /** Also messages are kept whole that describe a result, or complete a step. */
   isThorough = false;
+  /** What comes behind ReadyForQuery is somebody else's. */
+  stopsAtReady = false;
+  /** Behind ReadyForQuery, where it stopped there. */
+  rest: Buffer | undefined;
   private readonly listener: BackendListener;
   /** Bytes of a passed-on body that are still to come. */
   private remaining = 0;
@@ -101,6 +105,11 @@ export class BackendScanner {
           from = at + size;
         }
         at += size;
+        if (this.stopsAtReady && type === Backend.ReadyForQuery) {
+          this.rest = data.subarray(at);
+          if (at > from) out.push(data.subarray(from, at));
+          return out;
+        }
       } else {
         if (type !== Backend.DataRow && type !== Backend.CopyData) this.listener.onHeader(type);
         const available = Math.min(size, data.length - at);

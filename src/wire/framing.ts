@@ -27,6 +27,11 @@ export class FrontendFramer {
     this.framer.push(chunk);
   }
 
+  /** All that waits; it stays. */
+  peek(): Buffer | undefined {
+    return this.framer.peek();
+  }
+
   /** Bytes that wait for the rest of their message. */
   get pendingBytes(): number {
     return this.framer.pendingBytes;

@@ -26,6 +26,11 @@ export class MessageFramer {
     return this.buffered;
   }
 
+  /** All that waits, in one piece; it stays. */
+  peek(): Buffer | undefined {
+    return this.buffered === 0 ? undefined : this.join();
+  }
+
   /** Gives them away. */
   takePending(): Buffer {
     const pending = Buffer.concat(this.chunks, this.buffered);

@@ -59,6 +59,7 @@ describe('values', () => {
         queueSeconds: 30,
         idleSeconds: 300,
         lifetimeSeconds: 3_600,
+        fastLane: true,
       },
       limits: {
         connections: 500,

@@ -1,0 +1,223 @@
+import type { EngineLink } from '../../engine/pool/link.ts';
+import type { Partition } from '../../engine/pool/pool.ts';
+import { isRepeatable } from '../../policy/repeatable.ts';
+import type { SessionUse } from '../../policy/session-use.ts';
+import type { ClassifiedText } from '../../sql/statement.ts';
+import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
+import { Frontend } from '../../wire/protocol.ts';
+import { isWholeBatch } from '../../wire/whole-batch.ts';
+import type { ClientStatement } from '../client-statements.ts';
+import type { EngineHold } from '../engine-hold.ts';
+import type { EngineReader } from '../engine-reader.ts';
+import type { EngineWriter } from '../engine-writer.ts';
+import type { ResponseQueue } from '../response-queue.ts';
+import type { InForce, SessionState } from '../session-state.ts';
+import type { LaneLink } from './lane-link.ts';
+import type { LaneKind, Lanes } from './lanes.ts';
+import { isShort, noteHeldUp, notePace } from './pace.ts';
+import type { Rider } from './rider.ts';
+
+/** What a connection is needed for. */
+export interface Wanted {
+  readonly text: ClassifiedText;
+  /** Where it was prepared before: under which settings, and as what, where it has a name. */
+  readonly under?: InForce;
+  readonly named?: ClientStatement | undefined;
+}
+
+export interface FastLaneParts {
+  readonly lanes: Lanes;
+  readonly partition: Partition;
+  readonly state: SessionState;
+  readonly hold: EngineHold;
+  readonly owed: ResponseQueue;
+  readonly writer: EngineWriter;
+  readonly engine: EngineReader;
+  readonly useOf: (text: ClassifiedText) => SessionUse;
+  /** Nothing ties the session to a connection, and nothing is owed to it. */
+  readonly isFree: () => boolean;
+  /** The client's messages may be taken again. */
+  readonly onAnswered: () => void;
+  /** These have to be taken once more, before all others. */
+  readonly onWithdrawn: (messages: readonly FrontendMessage[]) => void;
+  readonly onLost: () => void;
+}
+
+/** Rides of a statement that came to nothing; then it gets a connection of its own. */
+const mostRides = 3;
+
+/**
+ * The session's side of the fast lane: a statement that is all here, changes nothing and was short before needs no connection of its
+ * own. It is judged and made ready like any other; only where its bytes go is different, and the next message of the client waits
+ * until it is answered. Where it is withdrawn, the client's messages are taken again from the start.
+ */
+export class FastLane implements Rider {
+  private readonly parts: FastLaneParts;
+  /** Messages of the statement that is being taken or rides; all of it was here when the first one was taken. */
+  private batch: FrontendMessage[] | undefined;
+  private isComplete = false;
+  private text: ClassifiedText | undefined;
+  private place: LaneLink | undefined;
+  private isRiding = false;
+  private rides = 0;
+  /** Where it has a connection of its own: since when. */
+  private begun: number | undefined;
+  private received = 0;
+  private kind: LaneKind | undefined;
+
+  constructor(parts: FastLaneParts) {
+    this.parts = parts;
+  }
+
+  /** Before a message is taken. @param pending what the client has sent */
+  look(pending: Pick<FrontendFramer, 'peek'>): void {
+    if (this.batch !== undefined || !this.parts.isFree()) return;
+    const bytes = pending.peek();
+    if (bytes === undefined || !isWholeBatch(bytes)) return;
+    this.batch = [];
+    this.rides = 0;
+  }
+
+  /** The message is taken. */
+  taking(message: FrontendMessage): void {
+    if (this.batch === undefined || this.isComplete) return;
+    this.batch.push(message);
+    this.isComplete = message.type === Frontend.Query || message.type === Frontend.Sync;
+  }
+
+  /**
+   * The statement needs a connection, and the session has none.
+   * @returns whether it has a place in a lane.
+   */
+  enter({ text, under, named }: Wanted): boolean {
+    const { useOf, lanes, hold, state } = this.parts;
+    if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
+    // It has to be prepared as it was, which takes more than its Parse.
+    if (under !== undefined && under !== state.inForce) return false;
+    if (!isRepeatable(text, useOf(text))) return false;
+    this.text = text;
+    this.begun = performance.now();
+    this.received = this.parts.engine.received;
+    if (!isShort(text) || this.rides >= mostRides) return false;
+    const place = lanes.place(this.kindOf());
+    if (place === undefined) return false;
+    if (named !== undefined && !isKnown(place.link, named)) {
+      place.learn(named.engine);
+      return false;
+    }
+    this.place = place;
+    hold.share(place.link);
+    return true;
+  }
+
+  /** After a message was taken. @returns whether a statement rides now: nothing more is to be taken until it is answered. */
+  leave(): boolean {
+    if (!this.isComplete) return false;
+    const { hold, writer } = this.parts;
+    const { place } = this;
+    this.isComplete = false;
+    if (place === undefined) {
+      this.batch = undefined;
+      return false;
+    }
+    const bytes = writer.take();
+    hold.unshare();
+    this.isRiding = true;
+    this.rides += 1;
+    this.begun = undefined;
+    place.submit(this, bytes);
+    return true;
+  }
+
+  /** The engine owes nothing any more; on a connection of its own, too. */
+  rested(): void {
+    const { text, begun } = this;
+    if (text === undefined || begun === undefined || this.batch !== undefined) return;
+    this.begun = undefined;
+    this.text = undefined;
+    notePace(text, performance.now() - begun, this.parts.engine.received - this.received);
+  }
+
+  /** @returns `waiting` where nothing of its answer will come; undefined where it is in no lane. */
+  cancel(): 'waiting' | Promise<void> | undefined {
+    const { place } = this;
+    if (place === undefined || !this.isRiding) return undefined;
+    if (place.giveUp(this) === 'waiting') {
+      this.parts.owed.withdraw();
+      this.over();
+      return 'waiting';
+    }
+    return place.link.cancel();
+  }
+
+  /** The session has ended. */
+  abandon(): void {
+    const { place } = this;
+    // All of the answer may have come just now.
+    if (place === undefined || !this.isRiding || this.parts.owed.isEmpty) return;
+    if (place.giveUp(this) === 'waiting') this.over();
+    else place.link.cancel().catch(() => undefined);
+  }
+
+  /** Its client does not read. @returns what to read on from later. */
+  stall(): EngineLink | undefined {
+    if (!this.isRiding) return undefined;
+    this.place?.stall();
+    return this.place?.link;
+  }
+
+  receive(chunk: Buffer): Buffer | undefined {
+    return this.parts.engine.onShared(chunk);
+  }
+
+  answered(ms: number): void {
+    const { text } = this;
+    if (text !== undefined) notePace(text, ms, this.parts.engine.received - this.received);
+    this.over();
+    this.parts.onAnswered();
+  }
+
+  heldUp(): void {
+    if (this.text !== undefined) noteHeldUp(this.text);
+  }
+
+  withdrawn(): void {
+    const { owed, onWithdrawn } = this.parts;
+    const messages = this.batch ?? [];
+    this.place = undefined;
+    this.isRiding = false;
+    this.isComplete = false;
+    this.batch = [];
+    owed.withdraw();
+    onWithdrawn(messages);
+  }
+
+  lost(): void {
+    this.over();
+    this.parts.onLost();
+  }
+
+  private over(): void {
+    this.place = undefined;
+    this.isRiding = false;
+    this.isComplete = false;
+    this.batch = undefined;
+    this.text = undefined;
+  }
+
+  private kindOf(): LaneKind {
+    const { state, partition } = this.parts;
+    state.restart();
+    const { settings } = state;
+    if (this.kind?.settings !== settings) {
+      const sorted = [...settings].toSorted(([one], [other]) => (one < other ? -1 : 1));
+      this.kind = { key: JSON.stringify([partition.key, sorted]), partition, settings };
+    }
+    return this.kind;
+  }
+}
+
+/** It gives on this connection what the client was told, if it was. */
+function isKnown({ statements }: EngineLink, { shape, engine }: ClientStatement): boolean {
+  return shape === undefined || statements.shapes.get(engine) === shape;
+}
