@@ -103,19 +103,22 @@ export class ClientReader {
   }
 
   private takeUntilOneWaits(): Promise<void> | undefined {
-    const { client, ending, take, lane } = this.parts;
+    const { client, ending, hold, take, lane } = this.parts;
     while (ending.isRelaying) {
       if (lane?.leave() === true) {
         this.isHeld = true;
         return undefined;
       }
       // A client that does not read its answers gets no more of them made.
-      if (client.writableNeedDrain) return drained(client);
+      if (client.writableNeedDrain && !hold.isSharing) return drained(client);
       const message = this.again.shift() ?? this.nextNew();
       if (message === undefined) return undefined;
       lane?.taking(message);
       const waiting = take(message);
-      if (waiting !== undefined) return waiting;
+      if (waiting === undefined) continue;
+      // Nobody could be served behind it.
+      if (hold.isSharing) throw new Error('a statement for a fast lane has to wait');
+      return waiting;
     }
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
 import type { Partition } from '../../engine/pool/pool.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
@@ -217,7 +218,10 @@ export class FastLane implements Rider {
   }
 }
 
-/** It gives on this connection what the client was told, if it was. */
+/** It gives on this connection what the client was told, if it was; nothing need be asked for that. */
 function isKnown({ statements }: EngineLink, { shape, engine }: ClientStatement): boolean {
-  return shape === undefined || statements.shapes.get(engine) === shape;
+  if (shape === undefined) return true;
+  return statements.state(engine, nothing) === 'present' && statements.shapes.get(engine) === shape;
 }
+
+const nothing: ReadonlySet<EngineStatement> = new Set();
