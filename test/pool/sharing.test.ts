@@ -208,6 +208,25 @@ describe('prepared statements', () => {
     }
   });
 
+  test('the unnamed one is prepared again where another session had a Query refused', async () => {
+    const pairs = await Promise.all([0, 1].map(() => RawClient.login(proxy.port)));
+    const [one, two] = pairs as [RawClient, RawClient];
+    const answer = async (client: RawClient, ...messages: Buffer[]): Promise<string[]> => {
+      client.send(...messages, f.sync());
+      return show(await client.untilReady());
+    };
+    const run = (name: string): Buffer[] => [f.bind('', name), f.execute('')];
+    await answer(two, f.parse('begin', 'BEGIN'), f.parse('end', 'ROLLBACK'));
+    await answer(one, f.parse('', 'SELECT 1'));
+    // On the same connection, and without a Query that goes to the engine.
+    await answer(two, ...run('begin'));
+    two.send(f.query('SELEC'));
+    expect(show(await two.untilReady())).toEqual([expect.stringMatching(/^E 42601/), 'Z E']);
+    await answer(two, ...run('end'));
+    expect(await answer(one, ...run(''))).toEqual(['2', 'D 1', 'C SELECT 1', 'Z I']);
+    for (const client of pairs) client.close();
+  });
+
   test('DEALLOCATE and EXECUTE name what the protocol prepared', async () => {
     const [one, two] = (await clients(2)) as [pg.Client, pg.Client];
     const statement = { name: 'p', text: 'SELECT 7 AS n' };
