@@ -1,5 +1,5 @@
 /** Twenty clients, two engine connections: what a session has follows it, and nothing of it is seen by another. */
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestProxy, testConfig, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
@@ -446,6 +446,20 @@ describe('when all connections are in use', () => {
     await expect(two.query('SELECT 1')).rejects.toMatchObject({ code: '53300' });
     const prepared = two.query({ name: 'x', text: 'SELECT 1' });
     await expect(prepared).rejects.toMatchObject({ code: '53300' });
+    await one.query('COMMIT');
+    expect((await two.query('SELECT 2 AS n')).rows).toEqual([{ n: 2 }]);
+    await short.stop();
+  });
+
+  test('nor while the engine is full, and has no connection for us', async () => {
+    const short = await startTestProxy({ pool: { ...pool, writers: 2, queueSeconds: 1 } });
+    const superuser = new pg.Client(short.direct('superuser'));
+    await superuser.connect();
+    const [one, two] = [await short.client(), await short.client()];
+    await superuser.query('ALTER ROLE hatidata_writer CONNECTION LIMIT 1');
+    await superuser.end();
+    await one.query('BEGIN');
+    await expect(two.query('SELECT 1')).rejects.toMatchObject({ code: '53300' });
     await one.query('COMMIT');
     expect((await two.query('SELECT 2 AS n')).rows).toEqual([{ n: 2 }]);
     await short.stop();

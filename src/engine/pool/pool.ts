@@ -6,7 +6,7 @@ import { IdleLinks, type IdleLinksOptions } from './idle-links.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
 import { partitionOf, ReportedParameters, type Partition } from './partitions.ts';
-import { Waiters, type LinkRequest, type PoolFigures } from './waiters.ts';
+import { Waiters, type LinkRequest, type PoolFigures, type Wait } from './waiters.ts';
 
 export type { Partition } from './partitions.ts';
 export type { LinkRequest } from './waiters.ts';
@@ -157,7 +157,7 @@ export class EnginePool {
     return evicted && { evicted };
   }
 
-  private async openFor(request: LinkRequest, { evicted }: Room): Promise<EngineLink> {
+  private async openFor(request: LinkRequest, { evicted }: Room, wait?: Wait): Promise<EngineLink> {
     let isWaiting = false;
     this.busyPlaces += 1;
     if (evicted !== undefined) {
@@ -179,7 +179,7 @@ export class EnginePool {
       // A place that came to nothing is the next one's.
       if (!isWaiting) queueMicrotask(() => this.serve());
     }
-    return await this.waiters.add(request);
+    return await this.waiters.add(request, wait);
   }
 
   private async connect({ start }: Partition): Promise<UpstreamConnection> {
@@ -227,10 +227,10 @@ export class EnginePool {
       const isFull = this.links.size + this.busyPlaces >= this.options.size;
       if (isFull && this.idle.count === 0) return;
       const again = isFull ? this.nextAgain() : undefined;
-      const { request, grant } = again ?? this.waiters.next()!;
+      const { request, wait, grant } = again ?? this.waiters.next()!;
       const idle = this.idle.take(request);
       if (idle === undefined) {
-        grant(this.openFor(request, this.room()!));
+        grant(this.openFor(request, this.room()!, wait));
         continue;
       }
       idle.turns = again === undefined ? 0 : idle.turns + 1;
