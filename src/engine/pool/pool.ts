@@ -1,5 +1,4 @@
 import { HatiError } from '../../errors.ts';
-import type { Logger } from 'pino';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import { PoolCounts } from './counts.ts';
 import { IdleLinks, type IdleLinksOptions } from './idle-links.ts';
@@ -17,7 +16,6 @@ export interface PoolOptions extends IdleLinksOptions {
   readonly size: number;
   /** How long a session may wait for one. */
   readonly queueMs: number;
-  readonly log: Logger;
 }
 
 /** For whoever looks at a pool from outside. */
