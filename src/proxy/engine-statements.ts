@@ -1,7 +1,6 @@
 import type { EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
-import type { SessionUse } from '../policy/session-use.ts';
 import type { ActClass, ClassifiedText } from '../sql/statement.ts';
 import { parseComplete } from '../wire/backend-messages.ts';
 import { closeStatement, type ParseMessage } from '../wire/frontend-messages.ts';
@@ -12,7 +11,6 @@ import {
   type ClientStatement,
   type ClientStatements,
   type Preparation,
-  type Undo,
 } from './client-statements.ts';
 import { EngineUnnamedStatement } from './engine-unnamed-statement.ts';
 import { ExportedStatements } from './exported-statements.ts';
@@ -151,16 +149,6 @@ export class EngineStatements {
         settle(done);
       },
     });
-  }
-
-  /** A Query lets go of it. @returns what undoes that. */
-  endUnnamed(link: EngineLink): Undo {
-    return this.unnamed.end(link);
-  }
-
-  /** As `ExportedStatements.add`. */
-  exportNamed(link: EngineLink, use: SessionUse, isBatch: boolean): () => void {
-    return this.exported.add(link, use, isBatch);
   }
 
   /** As `nameFault`. */

@@ -114,8 +114,8 @@ export class SimpleQuery {
     extended.running(use);
     const inBatch = this.endBatch(link);
     if (use.endsPrepared) own.clear();
-    const undo = prepared.endUnnamed(link);
-    const after = prepared.exportNamed(link, use, inBatch || use.copiesIn);
+    const undo = prepared.unnamed.end(link);
+    const after = prepared.exported.add(link, use, inBatch || use.copiesIn);
     const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
     const settle = (done: boolean, { completed, isDiscarded }: Outcome): void => {
       if (isDiscarded) undo();
