@@ -2,7 +2,7 @@
  * `npm run bench:idle -- [clients]`: so many idle clients of readonly keys on 20 engine connections. What one of them costs the
  * proxy in memory, and how long it takes when all of them ask at once (docs/proofs.md). Linux only.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { Hati } from '../test/cli/hati.ts';
 import { clientOf } from '../test/cli/workers.ts';
 import { ProcessProbe, type ProcessMeasure } from '../test/fixtures/process-probe.ts';
 import { columns, frontend as f, RawClient, show } from '../test/fixtures/raw-client.ts';
+import { checkFiles } from './throughput/open-files.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,18 +30,6 @@ const warming = 500;
 const arriving = 32;
 /** Of one source address; the next ones come from 127.0.0.3 and so on. */
 const clientsPerAddress = 5_000;
-
-/** Node raises its own soft limit to the hard one when it starts, here and in the proxy. */
-function checkFiles(): void {
-  const [, limit] =
-    /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-  const needed = count + 500;
-  if (limit === undefined || Number(limit) >= needed) return;
-  console.error(
-    `A process may have ${limit} files open here, and ${count} clients need ${needed}: raise it (ulimit -Hn ${needed}, as root) or ask for fewer clients.`,
-  );
-  process.exit(2);
-}
 
 function start(hati: Hati, probe: ProcessProbe, workers: number): Promise<void> {
   mkdirSync(hati.at(), { recursive: true });
@@ -205,5 +194,5 @@ async function measureWith(workers: number): Promise<void> {
   }
 }
 
-checkFiles();
+checkFiles(count + 500);
 for (const workers of values.workers.split(',')) await measureWith(Number(workers));

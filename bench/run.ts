@@ -1,0 +1,108 @@
+/**
+ * `npm run bench`: throughput, latency and processor time of our proxy beside direct connections, PgBouncer and a bare relay, in
+ * interleaved rounds (docs/performance.md).
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canMeasureCpu } from './throughput/cpu.ts';
+import { Ending } from './throughput/ending.ts';
+import { startEngine } from './throughput/engine.ts';
+import { rowsOf, type Row } from './throughput/figures.ts';
+import { checkFiles } from './throughput/open-files.ts';
+import { readOptions, usage, type BenchOptions } from './throughput/options.ts';
+import { findProgram, missing } from './throughput/programs.ts';
+import { runRounds } from './throughput/rounds.ts';
+import { startSystems, type SystemName } from './throughput/systems.ts';
+import { printTable } from './throughput/table.ts';
+import { allWorkloads, labelOf, quickWorkloads, type Workload } from './throughput/workloads.ts';
+
+const options = optionsOrExit();
+checkPrograms();
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
+const ending = new Ending();
+try {
+  await bench();
+} catch (error) {
+  console.error(interrupted.signal.aborted ? String(interrupted.signal.reason) : error);
+  process.exitCode = 1;
+} finally {
+  await ending.end();
+}
+
+async function bench(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'hati-bench-files-'));
+  ending.add(() => rmSync(directory, { recursive: true, force: true }));
+  const workloads = chosen(options.quick ? quickWorkloads() : allWorkloads(directory));
+  checkFiles(Math.max(...workloads.map(({ clients }) => clients)) + 300);
+  const systemOf = availableSystems(options.systems);
+  const runs = workloads.length * systemOf.length;
+  const seconds = runs * (options.rounds * (options.seconds + 0.4) + options.warmUpSeconds + 0.4);
+  progress(
+    `${workloads.length} workloads, ${systemOf.length} systems, ${options.rounds} rounds: about ${Math.ceil(seconds / 60)} min`,
+  );
+  if (!canMeasureCpu) progress(`processor time can't be measured on ${process.platform}`);
+
+  const engine = await startEngine(options.scale, ending);
+  interrupted.signal.throwIfAborted();
+  const { signal } = interrupted;
+  const systems = await startSystems(systemOf, { engine, options: { ...options, signal }, ending });
+  const rows: Row[] = [];
+  const failures: string[] = [];
+  for (const workload of workloads) {
+    const label = labelOf(workload);
+    const plan = { ...options, superuserUrl: engine.superuserUrl, signal };
+    const all = await runRounds(workload, systems, {
+      ...plan,
+      onRun: (what) => progress(`${label}, ${what}`),
+    });
+    rows.push(...rowsOf(workload, all));
+    for (const { system, failure } of all)
+      if (failure !== undefined) failures.push(`${label}, ${system}: ${failure}`);
+  }
+  console.log(printTable(rows));
+  if (options.jsonFile !== undefined)
+    writeFileSync(options.jsonFile, `${JSON.stringify(rows, undefined, 2)}\n`);
+  for (const failure of failures) console.error(`FAILED ${failure}`);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+function optionsOrExit(): BenchOptions {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+/** Without pgbench there is nothing to do; PgBouncer is one of the systems. */
+function checkPrograms(): void {
+  for (const name of ['pgbench', 'psql'] as const) {
+    if (findProgram(name) !== undefined) continue;
+    console.error(missing(name));
+    process.exit(2);
+  }
+}
+
+function availableSystems(names: readonly SystemName[]): SystemName[] {
+  return names.filter((name) => {
+    if (name !== 'pgbouncer' || findProgram(options.pgbouncer) !== undefined) return true;
+    progress(`${missing('pgbouncer')}; going on without it`);
+    return false;
+  });
+}
+
+function chosen(workloads: readonly Workload[]): Workload[] {
+  const found = workloads.filter((each) => options.only?.test(labelOf(each)) ?? true);
+  if (found.length > 0) return found;
+  throw new Error(
+    `no workload is like ${options.only?.source ?? ''}: ${workloads.map(labelOf).join(' ')}`,
+  );
+}
+
+function progress(line: string): void {
+  console.error(line);
+}
