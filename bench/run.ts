@@ -2,22 +2,30 @@
  * `npm run bench`: throughput, latency and processor time of our proxy beside direct connections, PgBouncer and a bare relay, in
  * interleaved rounds (docs/performance.md).
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { canMeasureCpu } from './throughput/cpu.ts';
 import { Ending } from './throughput/ending.ts';
 import { startEngine } from './throughput/engine.ts';
 import { rowsOf, type Row } from './throughput/figures.ts';
 import { checkFiles } from './throughput/open-files.ts';
 import { readOptions, usage, type BenchOptions } from './throughput/options.ts';
+import { printProfile } from './throughput/profile.ts';
 import { findProgram, missing } from './throughput/programs.ts';
 import { runRounds } from './throughput/rounds.ts';
 import { startSystems, type SystemName } from './throughput/systems.ts';
 import { printTable } from './throughput/table.ts';
 import { allWorkloads, labelOf, quickWorkloads, type Workload } from './throughput/workloads.ts';
 
-const options = optionsOrExit();
+/** Clients that connect and say nothing. */
+const idle = 10_000;
+const idleLabel = `idle/extended/${idle}`;
+
+const given = optionsOrExit();
+const options = { ...given, profile: given.profile && freshDirectory(given.profile) };
 checkPrograms();
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -31,11 +39,24 @@ try {
 } finally {
   await ending.end();
 }
+if (options.profile !== undefined && process.exitCode !== 1)
+  console.log(`\n${printProfile(options.profile, 40)}`);
 
 async function bench(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'hati-bench-files-'));
   ending.add(() => rmSync(directory, { recursive: true, force: true }));
-  const workloads = chosen(options.quick ? quickWorkloads() : allWorkloads(directory));
+  const known = options.quick ? quickWorkloads() : allWorkloads(directory);
+  const workloads = known.filter((each) => isWanted(labelOf(each)));
+  const asksIdle = !options.quick && canMeasureCpu && isWanted(idleLabel);
+  if (workloads.length === 0 && !asksIdle)
+    throw new Error(`nothing is called so: ${[...known.map(labelOf), idleLabel].join(' ')}`);
+  const rows: object[] = workloads.length === 0 ? [] : await throughput(workloads);
+  if (asksIdle) rows.push(...(await idleClients(directory)));
+  if (options.jsonFile !== undefined)
+    writeFileSync(options.jsonFile, `${JSON.stringify(rows, undefined, 2)}\n`);
+}
+
+async function throughput(workloads: readonly Workload[]): Promise<Row[]> {
   checkFiles(Math.max(...workloads.map(({ clients }) => clients)) + 300);
   const systemOf = availableSystems(options.systems);
   const runs = workloads.length * systemOf.length;
@@ -63,10 +84,29 @@ async function bench(): Promise<void> {
       if (failure !== undefined) failures.push(`${label}, ${system}: ${failure}`);
   }
   console.log(printTable(rows));
-  if (options.jsonFile !== undefined)
-    writeFileSync(options.jsonFile, `${JSON.stringify(rows, undefined, 2)}\n`);
   for (const failure of failures) console.error(`FAILED ${failure}`);
   if (failures.length > 0) process.exitCode = 1;
+  return rows;
+}
+
+/** bench/idle.ts has an engine and a proxy of its own, and prints what it found. */
+async function idleClients(directory: string): Promise<object[]> {
+  const file = join(directory, 'idle.json');
+  progress(`${idleLabel}, about a minute`);
+  const program = join(import.meta.dirname, 'idle.ts');
+  const args = [program, String(idle), '--workers', '1', '--json', file];
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  const pass = (): void => void child.kill('SIGTERM');
+  interrupted.signal.addEventListener('abort', pass, { once: true });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`${idleLabel} failed`);
+  return JSON.parse(readFileSync(file, 'utf8')) as object[];
+}
+
+/** So that what an earlier run left is not taken for this one's. */
+function freshDirectory(parent: string): string {
+  mkdirSync(parent, { recursive: true });
+  return mkdtempSync(join(resolve(parent), 'run-'));
 }
 
 function optionsOrExit(): BenchOptions {
@@ -95,12 +135,8 @@ function availableSystems(names: readonly SystemName[]): SystemName[] {
   });
 }
 
-function chosen(workloads: readonly Workload[]): Workload[] {
-  const found = workloads.filter((each) => options.only?.test(labelOf(each)) ?? true);
-  if (found.length > 0) return found;
-  throw new Error(
-    `no workload is like ${options.only?.source ?? ''}: ${workloads.map(labelOf).join(' ')}`,
-  );
+function isWanted(label: string): boolean {
+  return options.only?.test(label) ?? true;
 }
 
 function progress(line: string): void {

@@ -17,10 +17,12 @@ export interface BenchOptions {
   readonly workers: number;
   readonly socket: 'unix' | 'tcp';
   readonly pgbouncer: string;
+  /** Where ours writes profiles, which slows it. */
+  readonly profile: string | undefined;
 }
 
 export const usage = `usage: npm run bench -- [--quick] [--only PATTERN] [--systems ${systemNames.join(',')}] [--json FILE]
-  [--rounds N] [--seconds N] [--scale N] [--pool N] [--workers N] [--socket unix|tcp] [--pgbouncer PATH]`;
+  [--rounds N] [--seconds N] [--scale N] [--pool N] [--workers N] [--socket unix|tcp] [--pgbouncer PATH] [--profile DIRECTORY]`;
 
 /** @throws {Error} with what is wrong. */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -38,6 +40,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       workers: { type: 'string', default: '1' },
       socket: { type: 'string', default: 'unix' },
       pgbouncer: { type: 'string', default: 'pgbouncer' },
+      profile: { type: 'string' },
     },
   });
   const { quick, only, socket } = values;
@@ -56,6 +59,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     workers: count('workers', values.workers),
     socket,
     pgbouncer: values.pgbouncer,
+    profile: values.profile,
   };
 }
 

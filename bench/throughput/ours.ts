@@ -11,6 +11,7 @@ import { Hati } from '../../test/cli/hati.ts';
 import { clientOf, until } from '../../test/cli/workers.ts';
 import { testConfig } from '../../test/fixtures/proxy.ts';
 import type { Role } from './engine.ts';
+import { profiling } from './profile.ts';
 import { engineHost, type System, type SystemName, type SystemStage } from './systems.ts';
 
 const unenforcedProgram = join(import.meta.dirname, 'unenforced-process.ts');
@@ -52,7 +53,9 @@ async function startHati(stage: SystemStage): Promise<{ hati: Hati; child: Child
   const hati = new Hati();
   mkdirSync(hati.at(), { recursive: true });
   writeFileSync(hati.at('config.toml'), configOf(stage));
-  const child = hati.spawn(['start']);
+  const child = hati.spawn(['start'], {
+    env: options.profile === undefined ? {} : profiling(options.profile),
+  });
   ending.own(child.pid!, 'SIGKILL');
   ending.add(() => hati.remove());
   let said = '';

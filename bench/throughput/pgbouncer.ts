@@ -14,14 +14,15 @@ import { freePort, queryUrl } from '../../test/fixtures/own-postgres.ts';
 import { findProgram, missing, searchPath } from './programs.ts';
 import { engineHost, engineLogin, type System, type SystemStage } from './systems.ts';
 
-const preparedSince = 1.21;
+const preparedSince = 21;
 const sessions = 'bench_sessions';
 
 export async function startPgbouncer(stage: SystemStage): Promise<System> {
   const { engine, options, ending } = stage;
   const program = findProgram(options.pgbouncer);
   if (program === undefined) throw new Error(missing('pgbouncer'));
-  const knowsPrepared = program.version >= preparedSince;
+  const [major, minor] = program.version;
+  const knowsPrepared = major > 1 || minor >= preparedSince;
   const directory = mkdtempSync(join(tmpdir(), 'hati-bench-pgbouncer-'));
   ending.add(() => rmSync(directory, { recursive: true, force: true }));
   const port = await freePort();

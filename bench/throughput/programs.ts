@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 
 interface Program {
   readonly path: string;
-  /** As it tells it, such as 1.24. */
-  readonly version: number;
+  /** The first two numbers of its version: 1.24 is [1, 24]. */
+  readonly version: readonly [major: number, minor: number];
 }
 
 /** Debian keeps servers where only root looks. */
@@ -16,8 +16,8 @@ export function findProgram(path: string): Program | undefined {
     env: { PATH: searchPath, LC_ALL: 'C' },
   });
   if (status !== 0) return undefined;
-  const [, version] = /(\d+\.\d+)/.exec(stdout) ?? [];
-  return { path, version: Number(version) };
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
+  return { path, version: [Number(major), Number(minor)] };
 }
 
 export function missing(name: 'pgbench' | 'psql' | 'pgbouncer'): string {

@@ -34,6 +34,8 @@ export interface SystemOptions {
   /** Worker processes of ours. */
   readonly workers: number;
   readonly pgbouncer: string;
+  /** Where ours writes where its time goes. */
+  readonly profile: string | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { median, percentile, rowsOf, type Row, type Run } from '../../bench/throughput/figures.ts';
 import { readOptions } from '../../bench/throughput/options.ts';
+import { selfTimes } from '../../bench/throughput/profile.ts';
 import { printTable } from '../../bench/throughput/table.ts';
 
 const run = (tps: number, more: Partial<Run> = {}): Run => ({
@@ -113,6 +114,28 @@ test('the table has a line a row, aligned, and a gap between workloads', () => {
       'copy-out  simple        1  direct  12346  9000–20000    0.51   12.30          –   250     1.00           –',
     ].join('\n'),
   );
+});
+
+test('time in a function itself, of what is not idle', () => {
+  const node = (id: number, functionName: string, url = ''): object => ({
+    id,
+    callFrame: { functionName, url, lineNumber: 6 },
+  });
+  const profile = {
+    nodes: [
+      node(1, '(idle)'),
+      node(2, 'write', 'node:net'),
+      node(3, '', 'file:///here/src/proxy/turns.ts'),
+      // The same function under another caller.
+      node(4, 'write', 'node:net'),
+    ],
+    samples: [1, 2, 3, 4, 1],
+    timeDeltas: [0, 1_000, 30, 60, 10],
+  } as Parameters<typeof selfTimes>[0];
+  expect(selfTimes(profile)).toEqual([
+    { name: '(anonymous) proxy/turns.ts:7', us: 60, part: 0.6 },
+    { name: 'write node:net:7', us: 40, part: 0.4 },
+  ]);
 });
 
 describe('options', () => {
