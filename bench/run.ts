@@ -50,19 +50,27 @@ async function bench(): Promise<void> {
   const asksIdle = !options.quick && canMeasureCpu && isWanted(idleLabel);
   if (workloads.length === 0 && !asksIdle)
     throw new Error(`nothing is called so: ${[...known.map(labelOf), idleLabel].join(' ')}`);
-  const rows: object[] = workloads.length === 0 ? [] : await throughput(workloads);
-  if (asksIdle) rows.push(...(await idleClients(directory)));
-  if (options.jsonFile !== undefined)
-    writeFileSync(options.jsonFile, `${JSON.stringify(rows, undefined, 2)}\n`);
+  const rows: Row[] = [];
+  const idleRows: object[] = [];
+  try {
+    if (workloads.length > 0) await measure(workloads, rows);
+    if (asksIdle) idleRows.push(...(await idleClients(directory)));
+  } finally {
+    // What there is when it was interrupted is worth its minutes.
+    if (rows.length > 0) console.log(printTable(rows));
+    if (options.jsonFile !== undefined)
+      writeFileSync(options.jsonFile, `${JSON.stringify([...rows, ...idleRows], undefined, 2)}\n`);
+  }
 }
 
-async function throughput(workloads: readonly Workload[]): Promise<Row[]> {
+async function measure(workloads: readonly Workload[], rows: Row[]): Promise<void> {
   checkFiles(Math.max(...workloads.map(({ clients }) => clients)) + 300);
   const systemOf = availableSystems(options.systems);
-  const runs = workloads.length * systemOf.length;
-  const seconds = runs * (options.rounds * (options.seconds + 0.4) + options.warmUpSeconds + 0.4);
+  const minutes = Math.ceil(
+    (workloads.reduce((sum, each) => sum + secondsOf(each), 0) * systemOf.length) / 60,
+  );
   progress(
-    `${workloads.length} workloads, ${systemOf.length} systems, ${options.rounds} rounds: about ${Math.ceil(seconds / 60)} min`,
+    `${workloads.length} workloads, ${systemOf.length} systems, ${options.rounds} rounds: about ${minutes} min`,
   );
   if (!canMeasureCpu) progress(`processor time can't be measured on ${process.platform}`);
 
@@ -70,7 +78,6 @@ async function throughput(workloads: readonly Workload[]): Promise<Row[]> {
   interrupted.signal.throwIfAborted();
   const { signal } = interrupted;
   const systems = await startSystems(systemOf, { engine, options: { ...options, signal }, ending });
-  const rows: Row[] = [];
   const failures: string[] = [];
   for (const workload of workloads) {
     const label = labelOf(workload);
@@ -83,10 +90,8 @@ async function throughput(workloads: readonly Workload[]): Promise<Row[]> {
     for (const { system, failure } of all)
       if (failure !== undefined) failures.push(`${label}, ${system}: ${failure}`);
   }
-  console.log(printTable(rows));
   for (const failure of failures) console.error(`FAILED ${failure}`);
   if (failures.length > 0) process.exitCode = 1;
-  return rows;
 }
 
 /** bench/idle.ts has an engine and a proxy of its own, and prints what it found. */
@@ -107,6 +112,12 @@ async function idleClients(directory: string): Promise<object[]> {
 function freshDirectory(parent: string): string {
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(join(resolve(parent), 'run-'));
+}
+
+/** Of one system in all rounds, about: also to connect, and for its seconds to begin when all have. */
+function secondsOf({ clients }: Workload): number {
+  const around = 0.4 + clients / 60;
+  return options.rounds * (options.seconds + around) + 1 + around;
 }
 
 function optionsOrExit(): BenchOptions {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { canMeasureCpu, cpuOf } from './cpu.ts';
 import { percentile, type Run } from './figures.ts';
-import { clientEnvironment, type Subject } from './pgbench.ts';
+import { clientEnvironment, type Client } from './pgbench.ts';
 
 export interface CopyLoad {
   /** A `\copy` of psql. */
@@ -10,17 +10,17 @@ export interface CopyLoad {
   readonly times: number;
 }
 
-export async function runCopies({ command, times }: CopyLoad, subject: Subject): Promise<Run> {
-  const before = cpuOf(subject.pids);
+export async function runCopies({ command, times }: CopyLoad, client: Client): Promise<Run> {
+  const before = cpuOf(client.pids);
   const output = await psql(
     ['\\timing on', ...Array.from({ length: times }, () => command)],
-    subject,
+    client,
   );
-  const used = cpuOf(subject.pids) - before;
+  const used = cpuOf(client.pids) - before;
   const ms = [...output.matchAll(/^Time: ([\d.]+) ms/gm)].map(([, time]) => Number(time));
   if (ms.length !== times) throw new Error(`psql copied ${ms.length} of ${times} times`);
   const sorted = ms.toSorted((a, b) => a - b);
-  const hasCpu = canMeasureCpu && subject.pids.length > 0;
+  const hasCpu = canMeasureCpu && client.pids.length > 0;
   return {
     tps: (times * 1_000) / ms.reduce((sum, each) => sum + each, 0),
     p50Ms: percentile(sorted, 0.5),
@@ -30,7 +30,7 @@ export async function runCopies({ command, times }: CopyLoad, subject: Subject):
   };
 }
 
-function psql(lines: readonly string[], { login, signal }: Subject): Promise<string> {
+function psql(lines: readonly string[], { login, signal }: Client): Promise<string> {
   const child = spawn('psql', ['-X', '-v', 'ON_ERROR_STOP=1', '-f', '-'], {
     env: clientEnvironment(login),
     signal,

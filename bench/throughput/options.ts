@@ -11,7 +11,6 @@ export interface BenchOptions {
   readonly jsonFile: string | undefined;
   readonly rounds: number;
   readonly seconds: number;
-  readonly warmUpSeconds: number;
   readonly scale: number;
   readonly pool: number;
   readonly workers: number;
@@ -53,7 +52,6 @@ export function readOptions(args: readonly string[]): BenchOptions {
     jsonFile: values.json,
     rounds: count('rounds', values.rounds ?? (quick ? '3' : '5')),
     seconds: count('seconds', values.seconds ?? (quick ? '2' : '4')),
-    warmUpSeconds: 1,
     scale: count('scale', values.scale),
     pool: count('pool', values.pool),
     workers: count('workers', values.workers),

@@ -13,26 +13,37 @@ export interface PgbenchLoad {
   readonly args: readonly string[];
   readonly mode: Mode;
   readonly clients: number;
-  readonly seconds: number;
+  /** Its clock runs from before the first client connects. In place of it, so many transactions of each client. */
+  readonly length: { readonly seconds: number } | { readonly transactions: number };
   /** The part of all transactions that it logs. */
   readonly logged: number;
+  /** How long processor time is taken, from a second after the last login on. */
+  readonly meteredSeconds: number;
+  /** Of pgbench; as many as there are cores unless given. */
+  readonly threads?: number;
 }
 
-export interface Subject {
+export interface Client {
   readonly login: Login;
   readonly pids: readonly number[];
   readonly signal: AbortSignal;
 }
 
-/** Until all clients have connected, and for the last transaction of each. */
-const patienceMs = 90_000;
+/** For all of a run. */
+const timeoutMs = 120_000;
 
-export async function runPgbench(load: PgbenchLoad, subject: Subject): Promise<Run> {
+export interface PgbenchRun extends Run {
+  /** Until all clients had connected. */
+  readonly connectSeconds: number;
+}
+
+export async function runPgbench(load: PgbenchLoad, client: Client): Promise<PgbenchRun> {
   const directory = mkdtempSync(join(tmpdir(), 'hati-bench-log-'));
   try {
-    const { output, cpuUsPerSecond } = await run(load, subject, directory);
+    const { output, cpuUsPerSecond } = await run(load, client, directory);
     const [, tps] = /^tps = ([\d.]+)/m.exec(output) ?? [];
     if (tps === undefined) throw new Error(`pgbench said: ${output}`);
+    const [, connectMs] = /^initial connection time = ([\d.]+) ms/m.exec(output) ?? [];
     const micros = loggedMicros(directory);
     return {
       tps: Number(tps),
@@ -40,6 +51,7 @@ export async function runPgbench(load: PgbenchLoad, subject: Subject): Promise<R
       p99Ms: percentile(micros, 0.99) / 1_000,
       cpuUsPerTx: cpuUsPerSecond === undefined ? undefined : cpuUsPerSecond / Number(tps),
       mbPerSecond: undefined,
+      connectSeconds: Number(connectMs ?? 0) / 1_000,
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -51,22 +63,25 @@ interface Outcome {
   readonly cpuUsPerSecond: number | undefined;
 }
 
-function run(load: PgbenchLoad, subject: Subject, directory: string): Promise<Outcome> {
-  const { args, mode, clients, seconds, logged } = load;
-  const { signal } = subject;
-  const threads = Math.min(clients, availableParallelism());
+function run(load: PgbenchLoad, client: Client, directory: string): Promise<Outcome> {
+  const { args, mode, clients, length, logged, meteredSeconds } = load;
+  const { signal } = client;
+  const threads = load.threads ?? Math.min(clients, availableParallelism());
   const child = spawn(
     'pgbench',
     [
       ...['--no-vacuum', '--protocol', mode, '--client', String(clients)],
-      ...['--jobs', String(threads), '--time', String(seconds), '--progress', '1'],
+      ...['--jobs', String(threads), '--progress', '1'],
+      ...('seconds' in length
+        ? ['--time', String(length.seconds)]
+        : ['--transactions', String(length.transactions)]),
       ...['--log', '--log-prefix', join(directory, 'log')],
       ...(logged < 1 ? ['--sampling-rate', String(logged)] : []),
       ...args,
     ],
-    { env: clientEnvironment(subject.login), signal, timeout: seconds * 1_000 + patienceMs },
+    { env: clientEnvironment(client.login), signal, timeout: timeoutMs },
   );
-  const meter = new CpuMeter(subject.pids, seconds);
+  const meter = new CpuMeter(client.pids, meteredSeconds);
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => {
@@ -107,7 +122,7 @@ class CpuMeter {
 
   constructor(pids: readonly number[], seconds: number) {
     this.#pids = pids;
-    this.#windowMs = (seconds - 1) * 1_000 - 100;
+    this.#windowMs = seconds * 1_000;
   }
 
   start(): void {

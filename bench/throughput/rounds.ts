@@ -2,7 +2,7 @@
 import { queryUrl } from '../../test/fixtures/own-postgres.ts';
 import { runCopies } from './copy.ts';
 import type { Run, Series } from './figures.ts';
-import { runPgbench } from './pgbench.ts';
+import { runPgbench, type Client } from './pgbench.ts';
 import type { System } from './systems.ts';
 import type { Workload } from './workloads.ts';
 
@@ -10,11 +10,19 @@ export interface Plan {
   readonly rounds: number;
   /** Of one run. */
   readonly seconds: number;
-  /** Of the run before the first round that is not counted; 0: none. */
-  readonly warmUpSeconds: number;
   readonly superuserUrl: string;
   readonly signal: AbortSignal;
   readonly onRun: (what: string) => void;
+}
+
+/** A system with what is known of it so far. */
+interface Subject {
+  readonly system: System;
+  readonly name: string;
+  readonly runs: Run[];
+  failure: string | undefined;
+  /** As long as its clients take to connect. */
+  connectSeconds: number;
 }
 
 /** Which system begins is another one in each round. One that fails is left out of what follows. */
@@ -23,27 +31,28 @@ export async function runRounds(
   systems: readonly System[],
   plan: Plan,
 ): Promise<Series[]> {
-  const all = systems.map((system) => ({
-    system,
-    name: system.nameIn(workload.mode),
-    runs: [] as Run[],
-    failure: undefined as string | undefined,
-  }));
-  const first = plan.warmUpSeconds > 0 ? -1 : 0;
-  for (let round = first; round < plan.rounds; round += 1) {
+  const all = systems.map((system): Subject => {
+    const name = system.nameIn(workload.mode);
+    return { system, name, runs: [], failure: undefined, connectSeconds: 0 };
+  });
+  const attempt = async (subject: Subject, act: () => Promise<unknown>): Promise<void> => {
+    if (subject.failure !== undefined) return;
+    try {
+      await act();
+    } catch (error) {
+      plan.signal.throwIfAborted();
+      subject.failure = (error as Error).message;
+    }
+  };
+  for (const each of all) await attempt(each, () => warmUp(workload, each, plan));
+  for (let round = 0; round < plan.rounds; round += 1) {
     for (let turn = 0; turn < all.length; turn += 1) {
-      const each = all[(turn + Math.max(round, 0)) % all.length]!;
-      if (each.failure !== undefined) continue;
-      const seconds = round < 0 ? plan.warmUpSeconds : plan.seconds;
-      try {
-        const run = await runOnce(workload, each.system, { ...plan, seconds });
-        if (round < 0) continue;
+      const each = all[(turn + round) % all.length]!;
+      await attempt(each, async () => {
+        const run = await runOnce(workload, each, plan);
         each.runs.push(run);
         plan.onRun(`round ${round + 1}, ${each.name}: ${run.tps.toFixed(0)} tps`);
-      } catch (error) {
-        plan.signal.throwIfAborted();
-        each.failure = (error as Error).message;
-      }
+      });
     }
   }
   return all.map(({ name, runs, failure }) => ({
@@ -53,19 +62,47 @@ export async function runRounds(
   }));
 }
 
+/** Above this, connecting takes longer than a short run. */
+const manyClients = 100;
+const warmUpTransactions = 20;
+
+async function warmUp(
+  { load, ...workload }: Workload,
+  subject: Subject,
+  { signal }: Plan,
+): Promise<void> {
+  if (load.kind === 'copy') return;
+  const isMany = workload.clients >= manyClients;
+  const length = isMany ? { transactions: warmUpTransactions } : { seconds: 1 };
+  const { connectSeconds } = await runPgbench(
+    { ...load, ...workload, length, meteredSeconds: 0 },
+    clientOf(workload, subject, signal),
+  );
+  subject.connectSeconds = connectSeconds;
+}
+
 async function runOnce(
-  { load, mode, clients, access, bytes, cleanUp }: Workload,
-  system: System,
-  { seconds, signal, superuserUrl }: Plan,
+  { load, bytes, cleanUp, ...workload }: Workload,
+  subject: Subject,
+  { seconds, superuserUrl, signal }: Plan,
 ): Promise<Run> {
-  const subject = { login: system.login(access, mode), pids: system.pids, signal };
+  const client = clientOf(workload, subject, signal);
+  const length = { seconds: seconds + Math.round(subject.connectSeconds * 1.2) };
   try {
     const run =
       load.kind === 'copy'
-        ? await runCopies(load, subject)
-        : await runPgbench({ ...load, mode, clients, seconds }, subject);
+        ? await runCopies(load, client)
+        : await runPgbench({ ...load, ...workload, length, meteredSeconds: seconds - 1.1 }, client);
     return bytes === undefined ? run : { ...run, mbPerSecond: (run.tps * bytes) / 1e6 };
   } finally {
     if (cleanUp !== undefined && !signal.aborted) await queryUrl(superuserUrl, cleanUp);
   }
+}
+
+function clientOf(
+  { access, mode }: Pick<Workload, 'access' | 'mode'>,
+  { system }: Subject,
+  signal: AbortSignal,
+): Client {
+  return { login: system.login(access, mode), pids: system.pids, signal };
 }

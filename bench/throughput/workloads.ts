@@ -12,7 +12,7 @@ export interface Workload {
   readonly clients: number;
   readonly access: 'read' | 'write';
   readonly load:
-    | ({ readonly kind: 'pgbench' } & Pick<PgbenchLoad, 'args' | 'logged'>)
+    | ({ readonly kind: 'pgbench' } & Pick<PgbenchLoad, 'args' | 'logged' | 'threads'>)
     | ({ readonly kind: 'copy' } & CopyLoad);
   /** What one transaction has in rows. */
   readonly bytes?: number;
@@ -78,13 +78,16 @@ function transactions(mode: Mode, clients: number): Workload {
   };
 }
 
-/** A connection for each transaction. pgbench's latencies leave the time to connect out. */
+/**
+ * A connection for each transaction. A thread of pgbench does nothing else while it connects, so each client has one; its
+ * latencies leave the time to connect out.
+ */
 const connects: Workload = {
   name: 'connect',
   mode: 'simple',
   clients: 16,
   access: 'read',
-  load: { kind: 'pgbench', args: ['--select-only', '--connect'], logged: 1 },
+  load: { kind: 'pgbench', args: ['--select-only', '--connect'], logged: 1, threads: 16 },
 };
 
 type Script = (name: string, text: string) => string;
