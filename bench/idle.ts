@@ -12,7 +12,7 @@ import { Hati } from '../test/cli/hati.ts';
 import { clientOf } from '../test/cli/workers.ts';
 import { ProcessProbe, type ProcessMeasure } from '../test/fixtures/process-probe.ts';
 import { columns, frontend as f, RawClient, show } from '../test/fixtures/raw-client.ts';
-import { checkFiles } from './throughput/open-files.ts';
+import { tooFewFiles } from './throughput/open-files.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -236,7 +236,11 @@ async function measure(
   };
 }
 
-checkFiles(count + 500);
+const lack = tooFewFiles(count + 500);
+if (lack !== undefined) {
+  console.error(lack);
+  process.exit(2);
+}
 const rows: IdleRow[] = [];
 for (const workers of values.workers.split(',')) rows.push(await measureWith(Number(workers)));
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(rows));

@@ -11,7 +11,7 @@ import { canMeasureCpu } from './throughput/cpu.ts';
 import { Ending } from './throughput/ending.ts';
 import { startEngine } from './throughput/engine.ts';
 import { rowsOf, type Row } from './throughput/figures.ts';
-import { checkFiles } from './throughput/open-files.ts';
+import { tooFewFiles } from './throughput/open-files.ts';
 import { readOptions, usage, type BenchOptions } from './throughput/options.ts';
 import { printProfile } from './throughput/profile.ts';
 import { findProgram, missing } from './throughput/programs.ts';
@@ -56,15 +56,15 @@ async function bench(): Promise<void> {
     if (workloads.length > 0) await measure(workloads, rows);
     if (asksIdle) idleRows.push(...(await idleClients(directory)));
   } finally {
-    // What there is when it was interrupted is worth its minutes.
-    if (rows.length > 0) console.log(printTable(rows));
     if (options.jsonFile !== undefined)
       writeFileSync(options.jsonFile, `${JSON.stringify([...rows, ...idleRows], undefined, 2)}\n`);
   }
 }
 
 async function measure(workloads: readonly Workload[], rows: Row[]): Promise<void> {
-  checkFiles(Math.max(...workloads.map(({ clients }) => clients)) + 300);
+  // A relay has two for each client.
+  const lack = tooFewFiles(2 * Math.max(...workloads.map(({ clients }) => clients)) + 300);
+  if (lack !== undefined) throw new Error(lack);
   const systemOf = availableSystems(options.systems);
   const minutes = Math.ceil(
     (workloads.reduce((sum, each) => sum + secondsOf(each), 0) * systemOf.length) / 60,
@@ -79,16 +79,19 @@ async function measure(workloads: readonly Workload[], rows: Row[]): Promise<voi
   const { signal } = interrupted;
   const systems = await startSystems(systemOf, { engine, options: { ...options, signal }, ending });
   const failures: string[] = [];
-  for (const workload of workloads) {
-    const label = labelOf(workload);
-    const plan = { ...options, superuserUrl: engine.superuserUrl, signal };
-    const all = await runRounds(workload, systems, {
-      ...plan,
-      onRun: (what) => progress(`${label}, ${what}`),
-    });
-    rows.push(...rowsOf(workload, all));
-    for (const { system, failure } of all)
-      if (failure !== undefined) failures.push(`${label}, ${system}: ${failure}`);
+  const plan = { ...options, superuserUrl: engine.superuserUrl, signal };
+  try {
+    for (const workload of workloads) {
+      const label = labelOf(workload);
+      const onRun = (what: string): void => progress(`${label}, ${what}`);
+      const all = await runRounds(workload, systems, { ...plan, onRun });
+      rows.push(...rowsOf(workload, all));
+      for (const { system, failure } of all)
+        if (failure !== undefined) failures.push(`${label}, ${system}: ${failure}`);
+    }
+  } finally {
+    // What there is when it was interrupted is worth its minutes.
+    if (rows.length > 0) console.log(printTable(rows));
   }
   for (const failure of failures) console.error(`FAILED ${failure}`);
   if (failures.length > 0) process.exitCode = 1;

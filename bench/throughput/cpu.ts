@@ -1,11 +1,10 @@
 /** Processor time of processes, with all their threads and children, from /proc (Linux only). */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 export const canMeasureCpu = process.platform === 'linux';
 
-/** `utime` and `stime` are counted in these, a second. */
-const ticks = canMeasureCpu ? Number(execFileSync('getconf', ['CLK_TCK'])) : 100;
+/** `utime` and `stime` are counted in hundredths of a second (USER_HZ), whatever the kernel's own clock. */
+const ticks = 100;
 
 /** @returns microseconds that the processes and all below them have used since they began. */
 export function cpuOf(pids: readonly number[]): number {
