@@ -62,18 +62,14 @@ export async function runRounds(
   }));
 }
 
-/** Above this, connecting takes longer than a short run. */
-const manyClients = 100;
-const warmUpTransactions = 20;
-
 async function warmUp(
   { load, ...workload }: Workload,
   subject: Subject,
   { signal }: Plan,
 ): Promise<void> {
   if (load.kind === 'copy') return;
-  const isMany = workload.clients >= manyClients;
-  const length = isMany ? { transactions: warmUpTransactions } : { seconds: 1 };
+  // By count, since a second may be over before all clients have connected.
+  const length = { transactions: Math.ceil(load.warmUp / workload.clients) };
   const { connectSeconds } = await runPgbench(
     { ...load, ...workload, length, meteredSeconds: 0 },
     clientOf(workload, subject, signal),
@@ -87,7 +83,8 @@ async function runOnce(
   { seconds, superuserUrl, signal }: Plan,
 ): Promise<Run> {
   const client = clientOf(workload, subject, signal);
-  const length = { seconds: seconds + Math.round(subject.connectSeconds * 1.2) };
+  const connecting = Math.ceil(Math.max(0, subject.connectSeconds * 1.2 - 0.2));
+  const length = { seconds: seconds + connecting };
   try {
     const run =
       load.kind === 'copy'

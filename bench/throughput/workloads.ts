@@ -11,13 +11,17 @@ export interface Workload {
   readonly mode: Mode;
   readonly clients: number;
   readonly access: 'read' | 'write';
-  readonly load:
-    | ({ readonly kind: 'pgbench' } & Pick<PgbenchLoad, 'args' | 'logged' | 'threads'>)
-    | ({ readonly kind: 'copy' } & CopyLoad);
+  readonly load: PgbenchWork | ({ readonly kind: 'copy' } & CopyLoad);
   /** What one transaction has in rows. */
   readonly bytes?: number;
   /** The superuser's, after each run. */
   readonly cleanUp?: string;
+}
+
+interface PgbenchWork extends Pick<PgbenchLoad, 'args' | 'logged' | 'threads'> {
+  readonly kind: 'pgbench';
+  /** So many transactions before the first round, of all clients together; about a second. */
+  readonly warmUp: number;
 }
 
 export function labelOf({
@@ -63,7 +67,7 @@ function selectOnly(mode: Mode, clients: number): Workload {
     mode,
     clients,
     access: 'read',
-    load: { kind: 'pgbench', args: ['--select-only'], logged: 0.1 },
+    load: { kind: 'pgbench', args: ['--select-only'], logged: 0.1, warmUp: 8_000 },
   };
 }
 
@@ -74,7 +78,7 @@ function transactions(mode: Mode, clients: number): Workload {
     mode,
     clients,
     access: 'write',
-    load: { kind: 'pgbench', args: [], logged: 0.5 },
+    load: { kind: 'pgbench', args: [], logged: 0.5, warmUp: 1_600 },
   };
 }
 
@@ -87,7 +91,13 @@ const connects: Workload = {
   mode: 'simple',
   clients: 16,
   access: 'read',
-  load: { kind: 'pgbench', args: ['--select-only', '--connect'], logged: 1, threads: 16 },
+  load: {
+    kind: 'pgbench',
+    args: ['--select-only', '--connect'],
+    logged: 1,
+    threads: 16,
+    warmUp: 160,
+  },
 };
 
 type Script = (name: string, text: string) => string;
@@ -109,7 +119,12 @@ function newTexts(script: Script): Workload {
     mode: 'simple',
     clients: 16,
     access: 'read',
-    load: { kind: 'pgbench', args: files.flatMap((file) => ['--file', file]), logged: 0.1 },
+    load: {
+      kind: 'pgbench',
+      args: files.flatMap((file) => ['--file', file]),
+      logged: 0.1,
+      warmUp: 4_000,
+    },
   };
 }
 
@@ -120,7 +135,12 @@ function result(rows: number, script: Script): Workload {
     mode: 'simple',
     clients: 4,
     access: 'read',
-    load: { kind: 'pgbench', args: ['--file', file], logged: 1 },
+    load: {
+      kind: 'pgbench',
+      args: ['--file', file],
+      logged: 1,
+      warmUp: Math.max(8, 400_000 / rows),
+    },
     bytes: rows * copiedRows.rowBytes,
   };
 }
