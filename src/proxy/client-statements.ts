@@ -144,6 +144,9 @@ export interface Preparation {
   readonly isPrivate: boolean;
 }
 
+/** Of statements that were prepared while nobody could know by what they are understood. */
+export const underUnknown: InForce = { settings: undefined };
+
 /** By text, as the reader's cache knows it. */
 const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
 

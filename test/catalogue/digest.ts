@@ -42,7 +42,11 @@ const memory: Readonly<Record<string, string>> = {
 export class Observer {
   private readonly superuser: pg.Client;
   private readonly notifications: string[] = [];
-  private sql = '';
+  /** What can't change without a record in the write-ahead log. */
+  private logged = '';
+  private unlogged = '';
+  private position = '';
+  private seen: readonly Value[] = [];
 
   constructor(superuser: pg.Client) {
     this.superuser = superuser;
@@ -53,20 +57,17 @@ export class Observer {
 
   async start(): Promise<void> {
     for (const channel of channels) await this.superuser.query(`LISTEN ${channel}`);
-    const { rows } = await this.superuser.query<{ name: string; sequence: boolean }>(`
-      SELECT c.oid::regclass::text AS name, relkind = 'S' AS sequence
+    // nextval writes to the log only now and then.
+    const { rows } = await this.superuser.query<Relation>(`
+      SELECT c.oid::regclass::text AS name, relkind = 'S' AS sequence, relkind <> 'S' AND relpersistence = 'p' AS logged
         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
        WHERE relkind IN ('r', 'm', 'S') AND nspname <> 'information_schema' AND nspname !~ '^pg_(toast|temp)'
        ORDER BY 1`);
-    this.sql = [
-      ...rows.map(({ name, sequence }) =>
-        part(
-          name,
-          sequence
-            ? `SELECT last_value || ' ' || log_cnt || ' ' || is_called FROM ${name}`
-            : `SELECT t::text || ctid || ' ' || xmin || ' ' || xmax FROM ONLY ${name} t${name === 'pg_namespace' ? kept : ''}`,
-        ),
-      ),
+    const parts = (wanted: boolean): string[] =>
+      rows.filter(({ logged }) => logged === wanted).map(partOf);
+    this.logged = parts(true).join(' UNION ALL ');
+    this.unlogged = [
+      ...parts(false),
       ...Object.entries(memory).map(([name, query]) =>
         part(name, `SELECT q::text FROM (${query}) q`),
       ),
@@ -75,12 +76,19 @@ export class Observer {
 
   /** Its length says that it looked at something. */
   async digest(): Promise<Digest> {
-    const { rows } = await this.superuser.query<{ name: string; value: string }>(this.sql);
+    const [position = ''] = await this.ask<string>('SELECT pg_current_wal_insert_lsn()::text');
+    if (position !== this.position) this.seen = await this.values(this.logged);
+    this.position = position;
+    const unlogged = await this.values(this.unlogged);
     return {
-      ...Object.fromEntries(rows.map(({ name, value }) => [name, value])),
+      ...Object.fromEntries([...this.seen, ...unlogged].map(({ name, value }) => [name, value])),
       notifications: this.notifications.join(),
       file: String(existsSync(canaryFile)),
     };
+  }
+
+  private async values(sql: string): Promise<readonly Value[]> {
+    return (await this.superuser.query<Value>(sql)).rows;
   }
 
   /** One value, as the superuser sees it. */
@@ -94,6 +102,26 @@ export class Observer {
 export function changes(before: Digest, after: Digest): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].filter((name) => before[name] !== after[name]);
+}
+
+interface Relation {
+  readonly name: string;
+  readonly sequence: boolean;
+  readonly logged: boolean;
+}
+
+interface Value {
+  readonly name: string;
+  readonly value: string;
+}
+
+function partOf({ name, sequence }: Relation): string {
+  return part(
+    name,
+    sequence
+      ? `SELECT last_value || ' ' || log_cnt || ' ' || is_called FROM ${name}`
+      : `SELECT t::text || ctid || ' ' || xmin || ' ' || xmax FROM ONLY ${name} t${name === 'pg_namespace' ? kept : ''}`,
+  );
 }
 
 function part(name: string, rows: string): string {

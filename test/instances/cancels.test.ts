@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cancelRequest } from '../../src/wire/frontend-messages.ts';
 import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
-import { sleep, until } from '../pool/small-pool.ts';
+import { Engine, sleep, until } from '../pool/small-pool.ts';
 import { metric, startBeside, type Beside } from './beside.ts';
 
 let first: TestProxy;
@@ -117,6 +117,42 @@ test('many at once: each session that was meant is hit, and no other', async () 
   );
   expect(codes).toEqual(held.map((_, index) => index % 2 === 0));
   for (const { client } of held) client.close();
+});
+
+test('equal ones while the first is under way: what began since is cancelled, by one more', async () => {
+  const { client, processId, secret } = await login(first);
+  const here = await login(second.proxy);
+  await using engine = await Engine.look(first);
+  const begin = async (): Promise<void> => {
+    client.send(f.query('SELECT pg_sleep(20)'));
+    await until(async () => (await engine.inTransaction()).length === 1);
+  };
+  const cancelled = ['E 57014 canceling statement due to user request', 'Z I'];
+  const before = await forwarded();
+  let release = (): void => undefined;
+  second.store.set({ until: new Promise((resolve) => (release = resolve)) });
+  await begin();
+  const requests = [cancelAt(second.proxy, processId, secret)];
+  expect(show(await client.untilReady()).slice(-2)).toEqual(cancelled);
+  // It has arrived, and the second proxy does not know.
+  await begin();
+  for (let count = 0; count < 20; count += 1)
+    requests.push(cancelAt(second.proxy, processId, secret));
+  await until(
+    async () => (await metric(second.proxy, 'hatidata_sessions', 'arriving')) === requests.length,
+  );
+  // What was sent before has been read by then.
+  here.client.send(f.query('SELECT 1'));
+  await here.client.untilReady();
+  release();
+  second.store.set({});
+  await Promise.all(requests);
+  expect(show(await client.untilReady()).slice(-2)).toEqual(cancelled);
+  expect(await forwarded()).toBe(before + 2);
+  client.send(f.query('SELECT 1'));
+  expect(show(await client.untilReady())).toEqual(['T', 'D 1', 'C SELECT 1', 'Z I']);
+  client.close();
+  here.client.close();
 });
 
 test('the store away: one for a session of its own is done, one for another is given up', async () => {

@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts';
 
 /** How long another instance may take to cancel. */
 const patienceMs = 5_000;
-/** Requests that are under way to other instances at one time; more are dropped. */
+/** Keys whose requests are under way to other instances at one time; those of more are dropped. */
 const mostUnderWay = 256;
 
 export const forwardOutcomes = ['acknowledged', 'unanswered', 'dropped'] as const;
@@ -34,11 +34,19 @@ type Message =
     }
   | { readonly kind: 'done'; readonly id: number };
 
+interface UnderWay {
+  /** Never rejects. */
+  readonly sent: Promise<void>;
+  /** For all that came since; begins when this one is over. */
+  behind: Promise<void> | undefined;
+}
+
 /** Brings cancel requests to the instance that holds the session, and what others send here to our sessions. */
 export class CancelRelay {
   readonly outcomes = new Tally(forwardOutcomes);
   private readonly parts: CancelRelayParts;
-  private readonly underWay = new Map<string, Promise<void>>();
+  /** By key. */
+  private readonly underWay = new Map<string, UnderWay>();
   private readonly awaited = new Map<number, (outcome: Outcome) => void>();
   private cancelHere: (key: CancelKey) => Promise<void> = () => Promise.resolve();
   private lastId = 0;
@@ -53,21 +61,37 @@ export class CancelRelay {
     this.cancelHere = cancelHere;
   }
 
-  /** Resolves when the other instance has done it, or nobody does it. Never rejects. */
+  /**
+   * One request of a key is under way at a time, and one waits behind it for all that come meanwhile: the first may have arrived
+   * before what they are to cancel began. Resolves when the other instance has done it, or nobody does it. Never rejects.
+   */
   async forward(key: CancelKey): Promise<void> {
     const instance = this.parts.keys.issuedElsewhere(key);
     if (instance === undefined) return;
-    // The same request again has the same answer.
     const name = `${key.processId} ${key.secret.toString('hex')}`;
-    const same = this.underWay.get(name);
-    if (same !== undefined) return same;
-    if (this.underWay.size >= mostUnderWay || !this.parts.isAlive(instance)) {
+    const ahead = this.underWay.get(name);
+    if (ahead !== undefined) {
+      ahead.behind ??= ahead.sent.then(() => this.begin(name, instance, key));
+      return ahead.behind;
+    }
+    if (this.underWay.size < mostUnderWay) return this.begin(name, instance, key);
+    this.outcomes.add('dropped');
+  }
+
+  private async begin(name: string, instance: number, key: CancelKey): Promise<void> {
+    if (!this.parts.isAlive(instance)) {
+      this.underWay.delete(name);
       this.outcomes.add('dropped');
       return;
     }
-    const forwarding = this.send(instance, key).finally(() => this.underWay.delete(name));
-    this.underWay.set(name, forwarding);
-    await forwarding;
+    const request: UnderWay = {
+      sent: this.send(instance, key).then(() => {
+        if (request.behind === undefined) this.underWay.delete(name);
+      }),
+      behind: undefined,
+    };
+    this.underWay.set(name, request);
+    await request.sent;
   }
 
   private async send(instance: number, { processId, secret }: CancelKey): Promise<void> {

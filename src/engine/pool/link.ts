@@ -33,7 +33,7 @@ const closeMs = 5_000;
  */
 export class EngineLink {
   readonly upstream: UpstreamConnection;
-  /** Links of one partition began alike; see `EnginePool.partition`. */
+  /** Links of one partition began alike; see `Partition`. */
   readonly partition: string;
   /** How it began. */
   readonly start: UpstreamSession;

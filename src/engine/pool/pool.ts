@@ -1,39 +1,23 @@
 import { HatiError } from '../../errors.ts';
 import type { Logger } from 'pino';
-import { LRUCache } from 'lru-cache';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import { PoolCounts } from './counts.ts';
+import { IdleLinks, type IdleLinksOptions } from './idle-links.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
+import { partitionOf, ReportedParameters, type Partition } from './partitions.ts';
 import { Waiters, type LinkRequest, type PoolFigures } from './waiters.ts';
 
+export type { Partition } from './partitions.ts';
 export type { LinkRequest } from './waiters.ts';
 
-/**
- * Connections to one engine as one role, shared by the sessions of clients. A session holds one while it must and gives it
- * back between two transactions.
- *
- * Connections that began with the same settings make a partition, because only among those does RESET mean the same to
- * whoever holds them. All partitions together have the size of the pool; where it is reached, an idle connection of another
- * one makes room.
- */
-export interface PoolOptions {
+export interface PoolOptions extends IdleLinksOptions {
   readonly open: (start: UpstreamSession) => Promise<UpstreamConnection>;
-  /** Throws when the engine's settings can't be worked with. */
-  readonly check: (parameters: ReadonlyMap<string, string>) => void;
   /** Connections at the most. */
   readonly size: number;
   /** How long a session may wait for one. */
   readonly queueMs: number;
-  readonly idleMs: number;
-  /** An older one is closed when it comes back. */
-  readonly lifetimeMs: number;
   readonly log: Logger;
-}
-
-export interface Partition {
-  readonly key: string;
-  readonly start: UpstreamSession;
 }
 
 /** For whoever looks at a pool from outside. */
@@ -49,33 +33,41 @@ export interface PoolLook {
   readonly counts: PoolCounts;
 }
 
-const mostPartitionsRemembered = 1_000;
 const sweepMs = 5_000;
 const stopMs = 5_000;
 /** After the engine has said that it is full. */
 const fullPauseMs = 100;
 
+/**
+ * Connections to one engine as one role, shared by the sessions of clients. A session holds one while it must and gives it
+ * back between two transactions.
+ *
+ * Connections that began with the same settings make a partition, because only among those does RESET mean the same to
+ * whoever holds them. All partitions together have the size of the pool; where it is reached, an idle connection of another
+ * one makes room.
+ */
 export class EnginePool {
   private readonly options: PoolOptions;
   private readonly counts = new PoolCounts();
-  /** Oldest first. */
-  private readonly idle: EngineLink[] = [];
+  private readonly idle: IdleLinks;
   private readonly links = new Set<EngineLink>();
   /** Being opened, or being made ready for the next one. */
   private busyPlaces = 0;
   private readonly waiters: Waiters;
   private readonly outage = new Outage();
-  private readonly known = new LRUCache<string, ReadonlyMap<string, string>>({
-    max: mostPartitionsRemembered,
-  });
+  private readonly reported = new ReportedParameters();
   private readonly sweeper: NodeJS.Timeout;
   private isStopped = false;
 
   constructor(options: PoolOptions) {
     this.options = options;
+    this.idle = new IdleLinks(options);
     const { size, queueMs } = options;
     this.waiters = new Waiters({ size, queueMs, counts: this.counts, figures: () => this.figures });
-    this.sweeper = setInterval(() => this.sweep(), Math.min(sweepMs, options.idleMs)).unref();
+    this.sweeper = setInterval(
+      () => this.idle.closeStale(),
+      Math.min(sweepMs, options.idleMs),
+    ).unref();
   }
 
   get figures(): PoolFigures {
@@ -83,7 +75,7 @@ export class EnginePool {
     return {
       size,
       open: this.links.size,
-      idle: this.idle.length,
+      idle: this.idle.count,
       waiting: this.waiters.count,
     };
   }
@@ -92,7 +84,7 @@ export class EnginePool {
     return {
       size: this.options.size,
       links: this.links,
-      idle: new Set(this.idle),
+      idle: this.idle.all,
       opening: this.busyPlaces,
       waiting: this.waiters.count,
       longestWaitSeconds: this.waiters.longestSeconds,
@@ -102,23 +94,23 @@ export class EnginePool {
   }
 
   partition(start: UpstreamSession): Partition {
-    return { key: JSON.stringify([start.applicationName, start.settings]), start };
+    return partitionOf(start);
   }
 
   /** What the engine reports to a session that begins like this; asks it when that is not known. */
   async parameters(request: LinkRequest): Promise<ReadonlyMap<string, string>> {
-    const { key } = request.partition;
-    const known = this.known.get(key);
+    const { partition } = request;
+    const known = this.reported.of(partition);
     if (known !== undefined) return known;
     const link = await this.take(request);
     this.give(link);
-    return this.known.get(key) ?? link.parameters;
+    return this.reported.of(partition) ?? link.parameters;
   }
 
   /** A connection, at once where one is idle. Rejects with `pool_exhausted`, or with what stands between us and the engine. */
   take(request: LinkRequest): EngineLink | Promise<EngineLink> {
     this.counts.asked += 1;
-    const idle = this.takeIdle(request);
+    const idle = this.idle.take(request);
     if (idle !== undefined) return idle;
     if (this.isStopped) return Promise.reject(new HatiError('shutting_down'));
     const outage = this.outage.current();
@@ -142,8 +134,8 @@ export class EnginePool {
   }
 
   /** Nobody may use these any more. */
-  closeIdle({ key }: Partition): void {
-    for (const link of this.idle.filter(({ partition }) => partition === key)) link.close();
+  closeIdle(partition: Partition): void {
+    this.idle.closeOf(partition);
   }
 
   async stop(): Promise<void> {
@@ -151,40 +143,21 @@ export class EnginePool {
     clearInterval(this.sweeper);
     this.waiters.refuseAll(new HatiError('shutting_down'));
     const closed = [...this.links].map((link) => link.closed());
-    for (const link of [...this.idle]) link.close();
+    this.idle.closeAll();
     // Who holds one has ended by now; what is left does not listen.
     const left = setTimeout(() => this.links.forEach((link) => link.destroy()), stopMs);
     await Promise.all(closed);
     clearTimeout(left);
   }
 
-  private takeIdle({ partition, holder }: LinkRequest): EngineLink | undefined {
-    let found = -1;
-    for (let at = this.idle.length - 1; at >= 0; at -= 1) {
-      const link = this.idle[at]!;
-      if (link.partition !== partition.key || !link.isUsable || !this.isSafe(link)) continue;
-      // Whoever had it before need not have it prepared.
-      if (link.lastHolder === holder) {
-        found = at;
-        break;
-      }
-      if (found < 0 || (this.idle[found]!.left !== 'nothing' && link.left === 'nothing'))
-        found = at;
-      if (this.idle.length - at > lookBack) break;
-    }
-    return found < 0 ? undefined : this.idle.splice(found, 1)[0];
-  }
-
   /** Where one more may be opened; an idle one of another partition makes room. */
   private room(): Room | undefined {
     if (this.links.size + this.busyPlaces < this.options.size) return {};
-    const evicted = this.idle.shift();
+    const evicted = this.idle.takeOldest();
     return evicted && { evicted };
   }
 
   private async openFor(request: LinkRequest, { evicted }: Room): Promise<EngineLink> {
-    const { open, check } = this.options;
-    const { partition } = request;
     let isWaiting = false;
     this.busyPlaces += 1;
     if (evicted !== undefined) {
@@ -192,27 +165,7 @@ export class EnginePool {
       await evicted.closed();
     }
     try {
-      const upstream = await open(partition.start);
-      try {
-        check(upstream.parameters);
-      } catch (error) {
-        upstream.close();
-        throw error;
-      }
-      this.outage.isOver();
-      // One map for all that were told the same, so that whoever knows it need not compare.
-      const parameters = sameOr(this.known.get(partition.key), upstream.parameters);
-      this.known.set(partition.key, parameters);
-      const link = new EngineLink({
-        upstream: { ...upstream, parameters },
-        partition,
-        counts: this.counts,
-        onClosed: () => this.closed(link),
-      });
-      link.group = request.group;
-      this.links.add(link);
-      this.counts.opened += 1;
-      return link;
+      return this.add(await this.connect(request.partition), request);
     } catch (error) {
       this.counts.notOpened += 1;
       if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
@@ -229,6 +182,33 @@ export class EnginePool {
     return await this.waiters.add(request);
   }
 
+  private async connect({ start }: Partition): Promise<UpstreamConnection> {
+    const { open, check } = this.options;
+    const upstream = await open(start);
+    try {
+      check(upstream.parameters);
+    } catch (error) {
+      upstream.close();
+      throw error;
+    }
+    return upstream;
+  }
+
+  private add(upstream: UpstreamConnection, { partition, group }: LinkRequest): EngineLink {
+    this.outage.isOver();
+    const parameters = this.reported.note(partition, upstream.parameters);
+    const link = new EngineLink({
+      upstream: { ...upstream, parameters },
+      partition,
+      counts: this.counts,
+      onClosed: () => this.closed(link),
+    });
+    link.group = group;
+    this.links.add(link);
+    this.counts.opened += 1;
+    return link;
+  }
+
   /** The engine can't be reached: who waits hears it now. */
   private failed(error: HatiError): void {
     this.outage.began(error);
@@ -236,33 +216,19 @@ export class EnginePool {
   }
 
   private offer(link: EngineLink): void {
-    const isOld = Date.now() - link.openedAt > this.options.lifetimeMs;
-    const isWorn = isOld || link.statements.areWorn;
-    if (isWorn || this.isStopped || !link.isUsable || !this.isSafe(link)) link.close();
-    else if (this.links.has(link)) this.idle.push(link);
+    if (this.isStopped || !this.idle.isFit(link)) link.close();
+    else if (this.links.has(link)) this.idle.add(link);
     this.serve();
-  }
-
-  /** Whether it still has the settings without which nobody may use it; looked at where one has changed. */
-  private isSafe(link: EngineLink): boolean {
-    if (link.checked === link.parameters) return true;
-    try {
-      this.options.check(link.parameters);
-    } catch {
-      return false;
-    }
-    link.checked = link.parameters;
-    return true;
   }
 
   /** Gives away what there is to whoever waits. */
   private serve(): void {
     while (this.waiters.count > 0) {
       const isFull = this.links.size + this.busyPlaces >= this.options.size;
-      if (isFull && this.idle.length === 0) return;
+      if (isFull && this.idle.count === 0) return;
       const again = isFull ? this.nextAgain() : undefined;
       const { request, grant } = again ?? this.waiters.next()!;
-      const idle = this.takeIdle(request);
+      const idle = this.idle.take(request);
       if (idle === undefined) {
         grant(this.openFor(request, this.room()!));
         continue;
@@ -278,40 +244,19 @@ export class EnginePool {
    * connection follow each other.
    */
   private nextAgain(): ReturnType<Waiters['nextFor']> {
-    const link = this.idle.at(-1);
+    const link = this.idle.newest;
     const isFit = link?.isUsable === true && link.turns < turnsInARow;
     return isFit ? this.waiters.nextFor(link) : undefined;
   }
 
   private closed(link: EngineLink): void {
-    const at = this.idle.indexOf(link);
-    if (at >= 0) this.idle.splice(at, 1);
+    this.idle.delete(link);
     if (this.links.delete(link)) this.serve();
-  }
-
-  private sweep(): void {
-    const now = Date.now();
-    for (const link of [...this.idle]) {
-      const isOld = now - link.openedAt > this.options.lifetimeMs;
-      if (isOld || now - link.idleSince > this.options.idleMs) link.close();
-    }
   }
 }
 
 /** On one connection, of one key, while others wait. */
 const turnsInARow = 16;
-
-/** An idle link that suits better is looked for among so many. */
-const lookBack = 16;
-
-function sameOr(
-  known: ReadonlyMap<string, string> | undefined,
-  found: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const isSame =
-    known?.size === found.size && [...found].every(([name, value]) => known.get(name) === value);
-  return isSame ? known : found;
-}
 
 /** A place for a connection: a free one, or that of a connection which has to be closed first. */
 interface Room {

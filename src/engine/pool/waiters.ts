@@ -1,7 +1,7 @@
 import { HatiError } from '../../errors.ts';
 import type { PoolCounts } from './counts.ts';
 import type { EngineLink } from './link.ts';
-import type { Partition } from './pool.ts';
+import type { Partition } from './partitions.ts';
 import { WaitingLine, type Priority, type Waiting } from './waiting-line.ts';
 
 export interface LinkRequest {

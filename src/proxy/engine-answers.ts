@@ -1,0 +1,113 @@
+import { inWordsOfClient } from '../engine/pool/engine-statement.ts';
+import type { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
+import { backendMessage, errorResponse } from '../wire/backend-messages.ts';
+import { errorField, isFatal } from '../wire/error-fields.ts';
+import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
+import type { ClientMessages } from './client-messages.ts';
+import type { EngineHold } from './engine-hold.ts';
+import type { ReportedParameters } from './reported-parameters.ts';
+import { nothing, type ResponseQueue } from './response-queue.ts';
+import type { SessionLog } from './session-log.ts';
+
+export interface EngineAnswersParts {
+  readonly owed: ResponseQueue;
+  readonly hold: EngineHold;
+  readonly messages: Pick<ClientMessages, 'endOfTransaction' | 'engineFailed' | 'nameOf'>;
+  readonly parameters: ReportedParameters;
+  readonly log: SessionLog;
+  readonly meter: SessionMeter;
+  /** A message of the client's is being dealt with. */
+  readonly isBusy: () => boolean;
+  /** The client is between two transactions, and nothing of its is on the connection. */
+  readonly isFree: () => boolean;
+  /** A definition that a plan was made of has changed. */
+  readonly onStale: () => void;
+  /** @returns what the client gets in place of the engine's last words; undefined for those. */
+  readonly onFatal: () => Buffer | undefined;
+  /** The session can't go on with what the engine's settings are now. */
+  readonly onUnsafe: (error: HatiError) => void;
+}
+
+/** What the engine says, and what the client gets of it. */
+export class EngineAnswers {
+  /** As of the last ReadyForQuery. */
+  status: TransactionStatus = 'idle';
+  transactionsOver = 0;
+  private readonly parts: EngineAnswersParts;
+  /** What the client is told in place of the engine's words when the statement at work is found cancelled. */
+  private cancelled: { readonly error: HatiError; readonly progress: number } | undefined;
+
+  constructor(parts: EngineAnswersParts) {
+    this.parts = parts;
+  }
+
+  /** The statement at work is about to be cancelled for this reason, which the engine does not know. */
+  cancelling(error: HatiError): void {
+    this.cancelled = { error, progress: this.parts.owed.progress };
+  }
+
+  /** @returns what goes to the client in its place; undefined for itself. */
+  onMessage(type: number, body: Buffer): Buffer | undefined {
+    const { owed, hold, parameters, isFree, onFatal, onUnsafe } = this.parts;
+    switch (type) {
+      case Backend.ReadyForQuery:
+        return this.onReady(body);
+      case Backend.ErrorResponse:
+        if (!isFatal(body)) return this.onError(body);
+        // Nothing of the client's is on it: another one takes its place.
+        return isFree() ? nothing : onFatal();
+      case Backend.ParameterStatus: {
+        const unsafe = parameters.changed(hold.current, body);
+        if (unsafe !== undefined) setImmediate(() => onUnsafe(unsafe));
+        return undefined;
+      }
+      default:
+        return owed.onHeader(type, body);
+    }
+  }
+
+  private onReady(body: Buffer): Buffer | undefined {
+    const { owed, meter, messages, isBusy } = this.parts;
+    this.status = transactionStatus(body[0]);
+    if (this.status === 'idle') this.transactionsOver += 1;
+    const shown = owed.onReady();
+    // One that is kept from the client ends nothing of his.
+    if (shown === undefined) meter.ready(this.status, owed.isEmpty && !isBusy());
+    if (this.status === 'idle') messages.endOfTransaction();
+    return shown;
+  }
+
+  private onError(body: Buffer): Buffer | undefined {
+    const { owed, hold, messages, onStale } = this.parts;
+    // The engine has it no more as we think that it has it.
+    if (isStale(body)) {
+      hold.current?.statements.doubt();
+      if (errorField(body, 'C') === '0A000') onStale();
+    }
+    const ours = this.reasonOfCancel(body);
+    const shown = owed.onError();
+    messages.engineFailed(body);
+    if (shown !== undefined || ours !== undefined) return shown ?? ours;
+    const theirs = inWordsOfClient(body, (name) => messages.nameOf(name));
+    return theirs === body ? undefined : backendMessage(Backend.ErrorResponse, theirs);
+  }
+
+  private reasonOfCancel(body: Buffer): Buffer | undefined {
+    const { cancelled } = this;
+    if (cancelled === undefined || errorField(body, 'C') !== cancelled.error.sqlstate)
+      return undefined;
+    this.cancelled = undefined;
+    if (cancelled.progress !== this.parts.owed.progress) return undefined;
+    this.parts.log.refused(cancelled.error);
+    return errorResponse(cancelled.error);
+  }
+}
+
+/** `cached plan must not change result type`, and a prepared statement that is not there. */
+function isStale(error: Buffer): boolean {
+  const state = errorField(error, 'C');
+  return (
+    state === '26000' || (state === '0A000' && errorField(error, 'R') === 'RevalidateCachedQuery')
+  );
+}

@@ -1,0 +1,62 @@
+import type { EngineStatement } from '../engine/pool/engine-statement.ts';
+import type { EngineLink } from '../engine/pool/link.ts';
+import type { SessionUse } from '../policy/session-use.ts';
+import type { ClientStatements } from './client-statements.ts';
+import type { HiddenMessages } from './hidden-messages.ts';
+
+/**
+ * SQL may name statements that were prepared by the protocol (EXECUTE, DEALLOCATE): for as long as it runs the engine must know
+ * them by the client's names, and no longer, because the next holder of the connection may give one of them to another text.
+ */
+export class ExportedStatements {
+  private readonly hidden: HiddenMessages;
+  private readonly client: ClientStatements;
+  /** Names that the engine knows for the length of this batch. */
+  private readonly exported = new Map<string, EngineStatement>();
+
+  constructor(hidden: HiddenMessages, client: ClientStatements) {
+    this.hidden = hidden;
+    this.client = client;
+  }
+
+  /**
+   * What names them is about to be sent.
+   * @param isBatch whether it comes in an extended batch, which ends with the client's own Sync.
+   * @returns to be called behind it, where it is no batch.
+   */
+  add(link: EngineLink, { executed, deallocated }: SessionUse, isBatch: boolean): () => void {
+    const names = [...new Set([...executed, ...deallocated])].filter((name) => {
+      const statement = this.client.get(name);
+      return statement !== undefined && this.exported.get(name) !== statement.engine;
+    });
+    const how = { isApart: !isBatch };
+    for (const name of names) {
+      const { engine, under } = this.client.get(name)!;
+      const { text, parameterTypes } = engine;
+      this.hidden.close(name);
+      this.hidden.preparing(link, under, how, () =>
+        this.hidden.parse({ name, text, parameterTypes }, how),
+      );
+      if (isBatch) this.exported.set(name, engine);
+    }
+    if (isBatch || names.length === 0) return () => undefined;
+    this.hidden.sync();
+    return () => {
+      for (const name of names) this.withdraw(link, name);
+      this.hidden.sync();
+    };
+  }
+
+  /** Before the Sync that ends it. */
+  endOfBatch(link: EngineLink | undefined): void {
+    if (link !== undefined) for (const name of this.exported.keys()) this.withdraw(link, name);
+    this.exported.clear();
+  }
+
+  private withdraw(link: EngineLink, name: string): void {
+    this.hidden.close(name, (done) => {
+      // It would be somebody else's to run.
+      if (!done) link.isRetired = true;
+    });
+  }
+}

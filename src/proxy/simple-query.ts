@@ -1,0 +1,159 @@
+import type { EngineLink } from '../engine/pool/link.ts';
+import { HatiError } from '../errors.ts';
+import type { SessionMeter } from '../metrics/session-meter.ts';
+import { readyForQuery } from '../wire/backend-messages.ts';
+import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
+import { query, sync } from '../wire/frontend-messages.ts';
+import type { ClientStatements } from './client-statements.ts';
+import type { EngineHold } from './engine-hold.ts';
+import type { EngineStatements } from './engine-statements.ts';
+import type { ExtendedQuery } from './extended-query.ts';
+import type { Judgement } from './judgement.ts';
+import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
+import type { OwnObjects } from './own-objects.ts';
+import type { Decision } from './pipeline.ts';
+import type { Outcome, ResponseQueue } from './response-queue.ts';
+import type { SessionLog } from './session-log.ts';
+import type { Outlets, Turns } from './turns.ts';
+
+export interface SimpleQueryParts {
+  readonly outlets: Outlets;
+  readonly owed: ResponseQueue;
+  readonly hold: EngineHold;
+  readonly log: SessionLog;
+  readonly meter: SessionMeter;
+  readonly ownAnswers: OwnAnswerParts;
+  readonly turns: Turns;
+  readonly own: OwnObjects;
+  readonly client: ClientStatements;
+  readonly prepared: EngineStatements;
+  readonly extended: ExtendedQuery;
+  readonly judgement: Judgement;
+}
+
+/**
+ * Query and FunctionCall: each is a transaction of its own, or part of one, and answered with ReadyForQuery. They are no part of
+ * an extended batch, and where one was begun they come in the place of its Sync.
+ */
+export class SimpleQuery {
+  private readonly parts: SimpleQueryParts;
+
+  constructor(parts: SimpleQueryParts) {
+    this.parts = parts;
+  }
+
+  query(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    return this.parts.judgement.judge({ text: decodeQuery(body), parameterTypes: [] }, (decision) =>
+      this.onDecision(raw, decision),
+    );
+  }
+
+  functionCall(raw: Buffer, body: Buffer): Promise<void> | undefined {
+    const oid = decodeFunctionCall(body);
+    const { turns, judgement, owed, outlets } = this.parts;
+    if (turns.isSkipping) return undefined;
+    const error = judgement.ofFunctionCall(oid);
+    if (owed.hasExecuted && outlets.status() === 'idle') return this.refuseInBatch(error);
+    if (error !== undefined) return turns.refuseQuery(error);
+    return turns.withEngine(
+      (link) => {
+        this.endBatch(link);
+        turns.forward(raw, 'query');
+        return undefined;
+      },
+      (response) => turns.failQuery(response),
+    );
+  }
+
+  private onDecision(raw: Buffer, decision: Decision): Promise<void> | undefined {
+    const { owed, outlets, turns, client } = this.parts;
+    const isLost = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
+    if (isLost && outlets.status() === 'idle')
+      return this.refuseInBatch(decision.action === 'refuse' ? decision.error : undefined);
+    // As with every Query, whatever becomes of it.
+    if (decision.action !== 'forward') client.unnamed = undefined;
+    switch (decision.action) {
+      case 'forward':
+        return turns.withEngine(
+          (link) => this.forward(link, raw, decision),
+          (response) => turns.failQuery(response),
+        );
+      case 'refuse':
+        return turns.refuseQuery(decision.error);
+      case 'answer':
+        return this.answer(decision);
+    }
+  }
+
+  /**
+   * PostgreSQL 18 acknowledges both the batch and the Query, and then loses them: its transaction stays open and is
+   * given up. So the batch fails here, and the Query is answered as if a Sync stood in its place.
+   */
+  private async refuseInBatch(error: HatiError | undefined): Promise<void> {
+    const { turns, extended } = this.parts;
+    if (!(await turns.caughtUp())) return;
+    const reason = 'a Query or FunctionCall between extended messages and their Sync';
+    turns.refuse(error ?? new HatiError('protocol_violation', { params: { reason } }));
+    return extended.sync(sync);
+  }
+
+  private forward(
+    link: EngineLink,
+    raw: Buffer,
+    decision: Extract<Decision, { action: 'forward' }>,
+  ): Promise<void> | undefined {
+    const { classified, text } = decision;
+    const { owed, outlets, turns, extended, judgement, prepared, own, hold } = this.parts;
+    const use = extended.wholeUse(judgement.useOf(classified));
+    // It must be known of each message behind a COPY whether the engine reads it as one of that.
+    if (use.copiesIn && !owed.isEmpty)
+      return turns
+        .caughtUp()
+        .then((goesOn) => (goesOn ? this.forward(link, raw, decision) : undefined));
+    classified.runs += 1;
+    extended.running(use);
+    const inBatch = this.endBatch(link);
+    if (use.endsPrepared) own.clear();
+    const undo = prepared.unnamed.end(link);
+    const after = prepared.exported.add(link, use, inBatch || use.copiesIn);
+    const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
+    const settle = (done: boolean, { completed, isDiscarded }: Outcome): void => {
+      if (isDiscarded) undo();
+      const { statements } = classified;
+      extended.ended(link, done ? statements : statements.slice(0, completed));
+      // In a transaction block it may still be taken back.
+      if (done && statements.length === 1 && outlets.status() === 'idle') hold.done(use);
+    };
+    const message = text === undefined ? raw : query(text);
+    turns.querySent();
+    extended.querySent();
+    turns.forward(message, ends || inBatch ? { of: 'query', settle } : 'query');
+    if (use.copiesIn) return owed.copyKnown();
+    after();
+    // What comes behind must not be taken for something that this one ends.
+    return ends ? owed.drained() : undefined;
+  }
+
+  /** A batch without Sync ends at what is no part of it. @returns whether there is one. */
+  private endBatch(link: EngineLink): boolean {
+    const inBatch = this.parts.owed.isUnsynced;
+    this.parts.prepared.endOfBatch(inBatch ? link : undefined);
+    return inBatch;
+  }
+
+  private async answer({ statements }: Extract<Decision, { action: 'answer' }>): Promise<void> {
+    const { outlets, turns, ownAnswers, log, meter } = this.parts;
+    if (!(await turns.caughtUp())) return;
+    try {
+      for (const statement of statements) {
+        turns.checkNotFailed();
+        outlets.toClient(await answerSimple(ownAnswers, statement));
+      }
+      const status = outlets.status();
+      outlets.toClient(readyForQuery(status));
+      meter.ready(status, true);
+    } catch (error) {
+      turns.failQuery(log.response(error));
+    }
+  }
+}
