@@ -24,21 +24,25 @@ export function profiling(directory: string): Record<string, string> {
 }
 
 export interface SelfTime {
-  /** `name file:line`; (program) is native code outside of any function: reading from sockets, waiting in the kernel. */
+  /** `name file:line`, or the file; what is native has its name alone. (program) is native code outside of any function: reading from sockets, waiting in the kernel. */
   readonly name: string;
   readonly us: number;
   /** Of all that is not idle. */
   readonly part: number;
 }
 
-/** Functions by the time in themselves, without what they call; the longest first. */
-export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] {
+/** Functions, or files, by the time in themselves, without what they call; the longest first. */
+export function selfTimes(
+  { nodes, samples, timeDeltas }: CpuProfile,
+  by: 'function' | 'file',
+): SelfTime[] {
   const names = new Map(
     nodes.map(({ id, callFrame }) => {
       const { functionName, url, lineNumber } = callFrame;
       const file = /[^/]+(?:\/[^/]+)?$/.exec(url)?.[0];
       const name = functionName === '' ? '(anonymous)' : functionName;
-      return [id, file === undefined ? name : `${name} ${file}:${lineNumber + 1}`] as const;
+      if (file === undefined) return [id, name] as const;
+      return [id, by === 'file' ? file : `${name} ${file}:${lineNumber + 1}`] as const;
     }),
   );
   const times = new Map<string, number>();
@@ -59,16 +63,20 @@ export function printProfile(directory: string, lines: number): string {
     .filter((name) => name.endsWith('.cpuprofile'))
     .map((name) => {
       const profile = JSON.parse(readFileSync(join(directory, name), 'utf8')) as CpuProfile;
-      const times = selfTimes(profile);
-      return { name, times, us: times.reduce((sum, { us }) => sum + us, 0) };
+      const times = selfTimes(profile, 'function');
+      return { name, profile, times, us: times.reduce((sum, { us }) => sum + us, 0) };
     })
     .toSorted((a, b) => b.us - a.us)[0];
   if (busiest === undefined) throw new Error(`there is no profile in ${directory}`);
-  const { name, times, us } = busiest;
+  const { name, profile, times, us } = busiest;
   return [
-    `${join(directory, name)}: ${(us / 1e6).toFixed(1)} s of work, by the time in each function itself`,
-    ...times
-      .slice(0, lines)
-      .map(({ name, part }) => `${(part * 100).toFixed(1).padStart(6)} %  ${name}`),
+    `${join(directory, name)}: ${(us / 1e6).toFixed(1)} s of work, by the time in each file itself`,
+    ...linesOf(selfTimes(profile, 'file').slice(0, lines / 2)),
+    'and in each function',
+    ...linesOf(times.slice(0, lines)),
   ].join('\n');
+}
+
+function linesOf(times: readonly SelfTime[]): string[] {
+  return times.map(({ name, part }) => `${(part * 100).toFixed(1).padStart(6)} %  ${name}`);
 }

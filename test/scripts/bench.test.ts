@@ -128,13 +128,19 @@ test('time in a function itself, of what is not idle', () => {
       node(3, '', 'file:///here/src/proxy/turns.ts'),
       // The same function under another caller.
       node(4, 'write', 'node:net'),
+      node(5, 'read', 'file:///here/src/proxy/turns.ts'),
     ],
-    samples: [1, 2, 3, 4, 1],
-    timeDeltas: [0, 1_000, 30, 60, 10],
+    samples: [1, 2, 3, 4, 5, 1],
+    timeDeltas: [0, 1_000, 30, 10, 10, 50],
   } as Parameters<typeof selfTimes>[0];
-  expect(selfTimes(profile)).toEqual([
-    { name: '(anonymous) proxy/turns.ts:7', us: 60, part: 0.6 },
+  expect(selfTimes(profile, 'function')).toEqual([
+    { name: 'read proxy/turns.ts:7', us: 50, part: 0.5 },
     { name: 'write node:net:7', us: 40, part: 0.4 },
+    { name: '(anonymous) proxy/turns.ts:7', us: 10, part: 0.1 },
+  ]);
+  expect(selfTimes(profile, 'file')).toEqual([
+    { name: 'proxy/turns.ts', us: 60, part: 0.6 },
+    { name: 'node:net', us: 40, part: 0.4 },
   ]);
 });
 
