@@ -75,7 +75,7 @@ export class Portals {
   execute(link: EngineLink, raw: Buffer, name: string): Promise<void> | undefined {
     const { turns } = this.parts;
     const special = this.special.get(name);
-    if (special !== undefined) return this.executeSpecial(link, raw, special);
+    if (special !== undefined) return this.executeSpecial(link, { raw, name }, special);
     if (name === '') return turns.forwardUnnamed(raw, 'execute');
     turns.forward(raw, 'execute');
     return undefined;
@@ -100,7 +100,7 @@ export class Portals {
    */
   private async executeSpecial(
     link: EngineLink,
-    raw: Buffer,
+    { raw, name }: { readonly raw: Buffer; readonly name: string },
     { use, classified }: Special,
   ): Promise<void> {
     const { turns, owed, hold, client, exported } = this.parts;
@@ -113,7 +113,10 @@ export class Portals {
       // RESET ALL may be taken back with the batch; then its settings are read.
       if (use.endsState) hold.done(use);
     };
-    turns.forward(raw, { of: 'execute', settle });
+    const expected = { of: 'execute', settle } as const;
+    // Its Bind may have failed, and then another portal has the name.
+    if (name === '') await turns.forwardUnnamed(raw, expected);
+    else turns.forward(raw, expected);
     if (use.copiesIn) await owed.copyKnown();
     else await turns.caughtUp();
   }

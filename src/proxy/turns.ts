@@ -142,6 +142,8 @@ export class Turns {
       return;
     }
     this.querySent();
+    // Like every Query it ends the unnamed statement, whoever's that is.
+    hold.link.statements.unnamed = undefined;
     owed.push({ of: 'query', response });
     outlets.toEngine(refusedQuery);
   }
