@@ -1,50 +1,86 @@
 /** Many sessions on one fast lane: each gets its own answers, in order, whole and once. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
-import { scrape } from '../metrics/scrape.ts';
+import { ask, startLaneStage, ways, type LaneStage, type Way } from './lane.ts';
 
 const clientCount = 16;
+const rounds = 200;
 
-let proxy: TestProxy;
+let stage: LaneStage;
 let clients: pg.Client[];
 
 beforeAll(async () => {
-  proxy = await startTestProxy();
-  const admin = await proxy.client();
-  await admin.query('CREATE TABLE main.lane (id int PRIMARY KEY, note text)');
-  await admin.query("INSERT INTO main.lane SELECT n, 'note ' || n FROM generate_series(1, 1000) n");
-  const { rows } = await admin.query("SELECT create_api_key('lane', 'readonly')");
-  clients = await Promise.all(
-    Array.from({ length: clientCount }, () => proxy.client(String(rows[0].create_api_key ?? rows[0].api_key))),
-  );
+  stage = await startLaneStage();
+  clients = await Promise.all(Array.from({ length: clientCount }, () => stage.client()));
 });
-afterAll(() => proxy.stop());
+afterAll(() => stage.stop());
 
-const ridden = async (): Promise<number> => (await scrape(proxy)).sum('hatidata_lane_statements_total');
+test.each(Object.keys(ways) as Way[])('%s', async (way) => {
+  const before = await stage.count('statements');
+  await Promise.all(clients.map((client) => ask(client, way, (asked) => asked === rounds)));
+  expect(await stage.count('statements')).toBeGreaterThan(before + (clientCount * rounds) / 4);
+});
 
-/** @param ask asks for the note of a row, in one of the ways that drivers have */
-async function load(rounds: number, ask: (client: pg.Client, id: number) => Promise<pg.QueryResult>): Promise<void> {
+test('an error is its own', async () => {
   await Promise.all(
     clients.map(async (client, at) => {
       for (let round = 0; round < rounds; round += 1) {
-        const id = ((at * 7919 + round * 31) % 1000) + 1;
-        const { rows } = await ask(client, id);
-        expect(rows).toEqual([{ id, note: `note ${id}` }]);
+        const by = (at + round) % 3;
+        const query = client.query({
+          name: 'byZero',
+          text: 'SELECT 12 / $1::int AS n',
+          values: [by],
+        });
+        if (by === 0) await expect(query).rejects.toMatchObject({ code: '22012' });
+        else expect((await query).rows).toEqual([{ n: 12 / by }]);
       }
     }),
   );
-}
+});
 
-const ways: Record<string, (client: pg.Client, id: number) => Promise<pg.QueryResult>> = {
-  'simple, one text': (client) => client.query('SELECT id, note FROM main.lane WHERE id = 77'),
-  extended: (client, id) => client.query('SELECT id, note FROM main.lane WHERE id = $1', [id]),
-  prepared: (client, id) =>
-    client.query({ name: 'byId', text: 'SELECT id, note FROM main.lane WHERE id = $1', values: [id] }),
-};
+test('a text that does not parse is its own, too', async () => {
+  await Promise.all(
+    clients.map(async (client, at) => {
+      for (let round = 0; round < rounds; round += 1) {
+        if ((at + round) % 4 === 0)
+          await expect(
+            client.query('SELECT nothing FROM main.lane WHERE id = $1', [1]),
+          ).rejects.toMatchObject({
+            code: '42703',
+          });
+        else await ask(client, 'extended', (asked) => asked === 1);
+      }
+    }),
+  );
+});
 
-test.each(Object.entries(ways).slice(1))('%s', async (_, ask) => {
-  const before = await ridden();
-  await load(200, ask);
-  expect(await ridden()).toBeGreaterThan(before + clientCount * 100);
+test('what is set by one is not seen by another', async () => {
+  await Promise.all(
+    clients.map(async (client, at) => {
+      await client.query(`SET TimeZone = 'Etc/GMT+${at % 4}'`);
+      for (let round = 0; round < rounds / 4; round += 1) {
+        const { rows } = await client.query('SELECT to_char($1::timestamptz, $2) AS hour', [
+          '2020-01-01 12:00:00Z',
+          'HH24',
+        ]);
+        expect(rows).toEqual([{ hour: String(12 - (at % 4)).padStart(2, '0') }]);
+      }
+      await client.query('RESET TimeZone');
+    }),
+  );
+});
+
+test('a transaction is no rider', async () => {
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let round = 0; round < 20; round += 1) {
+        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+        const first = await client.query('SELECT pg_current_snapshot()::text AS s');
+        await ask(client, 'prepared', (asked) => asked === 2);
+        const second = await client.query('SELECT pg_current_snapshot()::text AS s');
+        expect(second.rows).toEqual(first.rows);
+        await client.query('COMMIT');
+      }
+    }),
+  );
 });

@@ -23,7 +23,7 @@ const mostOfLane = 2;
 const longLine = 4;
 const tickMs = 2;
 /** Whoever is at work for longer holds up those behind it. */
-const slowMs = 5;
+const slowMs = 20;
 const idleMs = 100;
 /** While sessions wait for connections of their own, a lane has one for so long. */
 const wantedMs = 250;
