@@ -85,14 +85,14 @@ export class ExtendedQuery {
   }
 
   bind(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, judged, turns } = this.parts;
+    const { own, judged, turns, owed } = this.parts;
     const names = decodeBindNames(body);
     if (turns.isSkipping) return undefined;
     if (this.isUndecided(names.statement))
       return this.onceDecided(names.statement, () => this.bind(raw, body));
     if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(body));
-    const statement = this.statementOf(names.statement);
-    if (statement !== undefined && this.runs.areUndecided(statement.classified))
+    const replaces = { kind: 'portal', name: names.portal } as const;
+    if (this.runsUndecided(names.statement) || (own.has(replaces) && !owed.isEmpty))
       return this.decided().then((goesOn) => (goesOn ? this.bind(raw, body) : undefined));
     const refusal =
       refusalOf(() => own.yieldPortal(names.portal)) ??
@@ -201,6 +201,12 @@ export class ExtendedQuery {
     noteRan(link, ran, tag, { client, own, exported: prepared.exported });
   }
 
+  /** What the statement runs by name depends on answers that are still to come. */
+  private runsUndecided(name: string): boolean {
+    const text = this.statementOf(name)?.classified;
+    return text !== undefined && this.runs.areUndecided(text);
+  }
+
   private statementOf(name: string): { readonly classified: ClassifiedText } | undefined {
     const { client } = this.parts;
     return name === '' ? client.unnamed : client.get(name);
@@ -212,7 +218,7 @@ export class ExtendedQuery {
     body: Buffer,
     names: BindNames,
   ): Promise<void> | undefined {
-    const { turns, judged, prepared, hold } = this.parts;
+    const { turns, prepared, hold } = this.parts;
     const classified = this.statementOf(names.statement)?.classified;
     if (classified !== undefined) {
       const whole = this.runs.whole(classified);
@@ -224,8 +230,8 @@ export class ExtendedQuery {
     }
     return this.statements.use(link, names.statement, (statement) => {
       const message = statement === undefined ? raw : bindTo(statement.engine.name, body, names);
-      const entry = judged.entryOf(names.statement);
-      this.portals.bind(message, names.portal, classified && { classified, statement, entry });
+      const made = classified && { name: names.statement, classified, statement };
+      this.portals.bind(message, names.portal, made);
     });
   }
 }

@@ -4,7 +4,7 @@ import { ddlVerb, type ClassifiedText } from '../sql/statement.ts';
 import type { ClientStatement } from './client-statements.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { Entry, PreparedStatements } from './prepared-statements.ts';
-import type { ResponseQueue } from './response-queue.ts';
+import type { Noted, ResponseQueue } from './response-queue.ts';
 import type { RunsByName } from './runs-by-name.ts';
 import { namesStatements, noteRan, type NamedParts } from './statement-names.ts';
 import type { Turns } from './turns.ts';
@@ -20,10 +20,11 @@ export interface PortalsParts extends NamedParts {
 
 /** What a portal is made of. */
 export interface Made {
+  /** Of the statement. */
+  readonly name: string;
   readonly classified: ClassifiedText;
   /** Undefined where it is the unnamed one. */
   readonly statement: ClientStatement | undefined;
-  readonly entry: Entry | undefined;
 }
 
 /**
@@ -125,7 +126,8 @@ export class Portals {
     };
   }
 
-  private noted({ classified, entry }: Made): Runs | undefined {
+  private noted({ name, classified }: Made): Runs | undefined {
+    const entry = this.parts.judged.entryOf(name);
     const runs = { classified, entry };
     return entry !== undefined || this.isSpecial(runs) ? runs : undefined;
   }
@@ -143,16 +145,21 @@ export class Portals {
     );
   }
 
-  private forward(raw: Buffer, name: string): Promise<void> | undefined {
+  private forward(
+    raw: Buffer,
+    name: string,
+    expected: Noted | 'execute' = 'execute',
+  ): Promise<void> | undefined {
     const { turns } = this.parts;
-    if (name === '') return turns.forwardUnnamed(raw, 'execute');
-    turns.forward(raw, 'execute');
+    if (name === '') return turns.forwardUnnamed(raw, expected);
+    turns.forward(raw, expected);
     return undefined;
   }
 
   /** What comes behind waits until it is known what it did. By then all before it is answered. */
   private async executeSpecial(link: EngineLink, raw: Buffer, name: string): Promise<void> {
-    const { turns, owed, hold, judged, runs, parts } = { ...this.parts, parts: this.parts };
+    const { parts } = this;
+    const { turns, owed, hold, judged, runs, exported } = parts;
     if (!(await turns.caughtUp())) return;
     const portal = this.known.get(keyOf(name))?.runs;
     if (portal === undefined) return this.forward(raw, name);
@@ -165,18 +172,16 @@ export class Portals {
     // Since it was bound, its names may have come to mean something else.
     hold.running(use);
     for (const text of whole.texts) judged.running(text);
-    if (namesStatements(use)) parts.exported.add(link, use, true);
+    if (namesStatements(use)) exported.add(link, use, true);
     const ran = whole.texts.flatMap(({ statements }) => statements);
     const cursors = use.declared.map((each) => this.declaring(each));
-    turns.forward(raw, {
-      of: 'execute',
-      settle: (_, { tags: [tag = ''] }) => {
-        noteRan(link, ran, tag, parts);
-        for (const settle of cursors) settle?.(tag === 'DECLARE CURSOR');
-        // RESET ALL may be taken back with the batch; then its settings are read.
-        if (tag === 'DISCARD ALL') hold.done(use, tag);
-      },
-    });
+    const settle: Noted['settle'] = (_, { tags: [tag = ''] }) => {
+      noteRan(link, ran, tag, parts);
+      for (const each of cursors) each?.(tag === 'DECLARE CURSOR');
+      // RESET ALL may be taken back with the batch; then its settings are read.
+      if (tag === 'DISCARD ALL') hold.done(use, tag);
+    };
+    await this.forward(raw, name, { of: 'execute', settle });
     if (use.copiesIn) await owed.copyKnown();
     else await turns.caughtUp();
   }

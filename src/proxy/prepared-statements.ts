@@ -108,6 +108,12 @@ export class PreparedStatements {
     return new HatiError('prepared_statement_forgotten', { params: { name } });
   }
 
+  /** The same for SQL's EXECUTE, which gives it values that are not seen as such. */
+  recheckExecuted(name: string): HatiError | undefined {
+    const values = this.settingParameters(name).map(() => undefined);
+    return this.recheck(name) ?? authorizeSettingNames(this.parts.authority, values);
+  }
+
   /** What a portal that is made of it now will be judged by; undefined where that need not be. */
   entryOf(name: string): Entry | undefined {
     const entry = this.areJudged ? this.entries.get(name) : undefined;
@@ -132,14 +138,18 @@ export class PreparedStatements {
 
   /** Values that a Bind gives to names of settings. */
   checkValues(name: string, body: Buffer): HatiError | undefined {
-    const numbers = (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
-      classified.statements.flatMap((statement) => statement.settingParameters),
-    );
+    const numbers = this.settingParameters(name);
     if (numbers.length === 0) return undefined;
     const { parameters } = decodeBind(body);
     // Text and binary are the same bytes for text.
     const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
     return authorizeSettingNames(this.parts.authority, names);
+  }
+
+  private settingParameters(name: string): readonly number[] {
+    return (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
+      classified.statements.flatMap((statement) => statement.settingParameters),
+    );
   }
 
   private add(name: string, judged: Judged): void {

@@ -67,7 +67,7 @@ export class RunsByName {
     const [pin] = refusesPins ? use.pins : [];
     if (pin !== undefined)
       return new HatiError('pinning_refused', { params: { what: pin.detail } });
-    return first(use.executed, (name) => judged.recheck(name));
+    return first(use.executed, (name) => judged.recheckExecuted(name));
   }
 
   /** What is wrong with the names in the text itself. */

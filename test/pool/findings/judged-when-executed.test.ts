@@ -76,6 +76,13 @@ const cases: Record<string, readonly Step[]> = {
     ...[query(`PREPARE q AS ${counting}`), prepare('e', 'EXECUTE q'), prepare('g', 'FETCH ALL p')],
     ...[begin, bound('p', 'e'), bound('g', 'g'), other, executed('g')],
   ],
+  'an EXECUTE in the Query that changes it': [
+    ...[prepare('q', counting), query('SET search_path = evil, main; EXECUTE q')],
+  ],
+  'a FETCH in the Query that changes it': [
+    ...[query(`PREPARE q AS ${counting}`), prepare('e', 'EXECUTE q'), begin, bound('p', 'e')],
+    query('SET search_path = evil, main; FETCH ALL FROM p'),
+  ],
   'the portal of a COPY of a query': [
     ...[prepare('c', `COPY (${counting}) TO STDOUT`), begin, bound('p', 'c'), other],
     executed('p'),
@@ -115,4 +122,20 @@ describe('after the search path has changed', () => {
     for (const of of ['', key])
       expect((await stage.atProxy(script, of)).at(-2)).toEqual(['D 2', 'C SELECT 1', 'Z T']);
   });
+});
+
+/** EXECUTE gives values to parameters where nobody looks for names of settings. */
+test('EXECUTE of what reads a setting whose name is a parameter', async () => {
+  const reading = step(f.parse('q', 'SELECT current_setting($1)', [25]), f.sync());
+  const bind = step(f.bind('', 'q', ['port']), f.execute(''), f.sync());
+  const script = [reading, bind, query("EXECUTE q('data_directory')")];
+  const answers = await stage.atProxy(script, key);
+  expect(answers[2]).toEqual([
+    'E 42501 Permission denied: readonly scope cannot read setting of a name that is not a constant',
+    'Z I',
+  ]);
+  const nested = [reading, prepare('e', "EXECUTE q('data_directory')"), run('e')];
+  expect((await stage.atProxy(nested, key)).flat().join('\n')).toMatch(
+    /E 42501 Permission denied: readonly scope cannot read setting/,
+  );
 });
