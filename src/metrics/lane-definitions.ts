@@ -34,7 +34,7 @@ export function laneMetrics({ sources }: Metrics): ReadMetric[] {
     counter(
       {
         name: 'hatidata_lane_closings_total',
-        help: 'Connections that left their fast lane, by reason: slow (a statement held up others), stalled (its client did not read), cancelled, lost, idle, wanted (sessions waited for connections of their own)',
+        help: 'Connections that left their fast lane, by reason: slow (a statement held up others), stalled (its client did not read), cancelled, lost, idle, old, wanted (sessions waited for connections of their own)',
         labels: ['role', 'reason'],
       },
       () =>

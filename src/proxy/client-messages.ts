@@ -62,6 +62,7 @@ export class ClientMessages {
       authority: principal.authority,
       catalogue: pipeline.catalogue,
       searched,
+      isPrepared: (name) => client.has(name),
     });
     const prepared = new EngineStatements({
       turns,
@@ -86,11 +87,12 @@ export class ClientMessages {
       hold,
       owed,
       refusesPins,
+      mayKnowMore: () => state.pinned.has('code'),
       status: () => outlets.status(),
       judge: (statement, then) => judgement.judge(statement, then),
       useOf: (text) => judgement.useOf(text),
     });
-    const judgement = new Judgement({ ...parts, turns, judged, prepared, extended });
+    const judgement = new Judgement({ ...parts, turns, judged, extended });
     this.own = own;
     this.judgement = judgement;
     this.extended = extended;

@@ -161,6 +161,10 @@ export interface Statement {
   readonly executed: readonly string[];
   /** Names of prepared statements that it ends (DEALLOCATE). */
   readonly deallocated: readonly string[];
+  /** Names of cursors that it makes (DECLARE). */
+  readonly declared: readonly string[];
+  /** Names of cursors that it runs (FETCH, MOVE); portals of the protocol are such, too. */
+  readonly fetched: readonly string[];
   readonly effects: readonly SessionEffect[];
   /** Set when the statement is one of ours to answer; see `system-call.ts`. */
   readonly system: SystemCall | undefined;
@@ -210,6 +214,9 @@ export interface ClassifiedText {
   passedBy?: unknown;
   /** The same, for `policy/session-use.ts`. */
   sessionUse?: unknown;
-  /** How it has run, as far as that was looked at; see `proxy/lane/pace.ts`. */
+  /**
+   * How it has run, as far as that was looked at (`proxy/lane/pace.ts`): milliseconds, an average in which the last runs count
+   * most, and bytes of the largest of its last answers.
+   */
   pace?: { ms: number; bytes: number };
 }

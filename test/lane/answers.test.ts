@@ -48,7 +48,7 @@ test('a text that does not parse is its own, too', async () => {
           ).rejects.toMatchObject({
             code: '42703',
           });
-        else await ask(client, 'extended', (asked) => asked === 1);
+        else expect(await ask(client, 'extended', (asked) => asked === 1)).toHaveLength(1);
       }
     }),
   );

@@ -1,8 +1,10 @@
 /** What happens to one session in a fast lane is not felt by the others: their answers are right, and come in time. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { cancelRequest } from '../../src/wire/frontend-messages.ts';
+import { RawClient } from '../fixtures/raw-client.ts';
 import { codeOf, sleep, until } from '../pool/small-pool.ts';
-import { askBeside, startLaneStage, type LaneStage } from './lane.ts';
+import { askBeside, socketOf, startLaneStage, type LaneStage } from './lane.ts';
 
 let stage: LaneStage;
 let clients: pg.Client[];
@@ -63,8 +65,7 @@ test('a client that stops reading', async () => {
   const text = "SELECT repeat('x', $1::int) AS long FROM generate_series(1, $2::int)";
   await askBeside(clients, async () => {
     await makeShort(text, [1, 1]);
-    const { stream } = (other as unknown as { connection: { stream: import('node:net').Socket } })
-      .connection;
+    const stream = socketOf(other);
     const query = other.query(text, [1_000_000, 20]);
     stream.pause();
     await sleep(1_000);
@@ -74,6 +75,7 @@ test('a client that stops reading', async () => {
 });
 
 test('clients that go in the middle', async () => {
+  const before = await stage.count('closings', 'cancelled');
   await askBeside(clients, async () => {
     for (let round = 0; round < 40; round += 1) {
       const leaving = await stage.client();
@@ -81,12 +83,11 @@ test('clients that go in the middle', async () => {
       await leaving.query(counting, [10]);
       const asked = leaving.query(counting, [10 + (round % 2) * 500_000]).catch(() => undefined);
       await sleep(round % 5);
-      (
-        leaving as unknown as { connection: { stream: import('node:net').Socket } }
-      ).connection.stream.destroy();
+      socketOf(leaving).destroy();
       await asked;
     }
   });
+  expect(await stage.count('closings', 'cancelled')).toBeGreaterThan(before);
 });
 
 test('cancels, at random', async () => {
@@ -103,20 +104,15 @@ test('cancels, at random', async () => {
   expect(outcomes).toContain('57014');
 });
 
+/** Resolves when the request has been taken. */
 async function cancel(client: pg.Client): Promise<void> {
-  const { host, port } = client;
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  const canceller = new pg.Connection({ ssl: false } as pg.ConnectionConfig);
-  await new Promise<void>((resolve) => {
-    canceller.on('connect', () =>
-      (canceller as unknown as { cancel(id: number, key: number): void }).cancel(
-        processID,
-        secretKey,
-      ),
-    );
-    for (const event of ['end', 'error']) canceller.on(event, () => resolve());
-    (canceller as unknown as { connect(port: number, host: string): void }).connect(port, host);
-  });
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(secretKey);
+  const canceller = new RawClient(stage.proxy.port);
+  canceller.send(cancelRequest(processID, secret));
+  await canceller.next();
+  canceller.close();
 }
 
 test('a connection of the lane that is killed: who was at work hears of it, nobody else', async () => {

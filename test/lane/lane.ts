@@ -1,5 +1,6 @@
 /** Sessions that share a fast lane, and what they check of each other. */
-import pg from 'pg';
+import type { Socket } from 'node:net';
+import type pg from 'pg';
 import { expect } from 'vitest';
 import type { Config } from '../../src/config.ts';
 import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
@@ -34,6 +35,10 @@ export async function startLaneStage(more: Partial<Config> = {}): Promise<LaneSt
       (await scrape(proxy)).sum(`hatidata_lane_${name}_total`, reason),
     stop: () => proxy.stop(),
   };
+}
+
+export function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
 /** Ways in which drivers ask for a row. */

@@ -68,6 +68,11 @@ export class EnginePool {
     ).unref();
   }
 
+  /** The engine can be reached, as far as is known, and nobody waits for a connection. */
+  get isCalm(): boolean {
+    return this.waiters.count === 0 && !this.outage.isOn && !this.isStopped;
+  }
+
   get figures(): PoolFigures {
     const { size } = this.options;
     return {

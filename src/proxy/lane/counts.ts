@@ -4,9 +4,9 @@
  * - `stalled`: its client did not read;
  * - `cancelled`: it was cancelled, or its client went;
  * - `lost`: the connection broke;
- * - `idle`: nobody used it; `wanted`: sessions waited for connections of their own.
+ * - `idle`: nobody used it; `old`: for a long time; `wanted`: sessions waited for connections of their own.
  */
-export const laneEnds = ['slow', 'stalled', 'cancelled', 'lost', 'idle', 'wanted'] as const;
+export const laneEnds = ['slow', 'stalled', 'cancelled', 'lost', 'idle', 'old', 'wanted'] as const;
 export type LaneEnd = (typeof laneEnds)[number];
 
 /** Since the start. */
@@ -20,6 +20,7 @@ export class LaneCounts {
     cancelled: 0,
     lost: 0,
     idle: 0,
+    old: 0,
     wanted: 0,
   };
 }

@@ -136,7 +136,9 @@ export class FastLane implements Rider {
     if (text === undefined || begun === undefined || this.batch !== undefined) return;
     this.begun = undefined;
     this.text = undefined;
-    notePace(text, performance.now() - begun, this.parts.engine.received - this.received);
+    const bytes = this.parts.engine.received - this.received;
+    // Where it was refused, nothing was learnt.
+    if (bytes > 0) notePace(text, performance.now() - begun, bytes);
   }
 
   /** @returns `waiting` where nothing of its answer will come; undefined where it is in no lane. */

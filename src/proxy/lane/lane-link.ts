@@ -104,22 +104,24 @@ export class LaneLink {
     this.close('stalled');
   }
 
-  /** It takes no more; all that wait here go elsewhere. */
-  close(reason: LaneEnd): void {
-    const wasOpen = this.isOpen;
+  /** It takes no more; who is here is served. */
+  retire(reason: LaneEnd): void {
+    if (!this.isOpen) return;
     this.isOpen = false;
-    if (wasOpen) this.parts.onClosed(reason);
+    this.parts.onClosed(reason);
+    this.endIfEmpty();
+  }
+
+  /** It takes no more, and all behind the first one go elsewhere. */
+  close(reason: LaneEnd): void {
+    this.retire(reason);
     const [first, ...waiting] = this.line;
-    const isFirstAtWork = first !== undefined;
-    if (!wasOpen || waiting.length === 0) {
-      this.endIfEmpty();
-      return;
-    }
+    if (waiting.every((seat) => seat === undefined)) return;
     this.flush();
     // What they were to prepare here may be there or not.
     this.link.statements.doubt();
     this.line = [first, ...waiting.map(() => undefined)];
-    if (isFirstAtWork && reason === 'slow') first.rider.heldUp();
+    if (reason === 'slow') first?.rider.heldUp();
     for (const seat of waiting) if (seat !== undefined) this.withdraw(seat);
   }
 
@@ -137,9 +139,7 @@ export class LaneLink {
   onGone(): void {
     const { line } = this;
     this.line = [];
-    const wasOpen = this.isOpen;
-    this.isOpen = false;
-    if (wasOpen) this.parts.onClosed('lost');
+    this.retire('lost');
     const [first, ...waiting] = line;
     first?.rider.lost();
     for (const seat of waiting) if (seat !== undefined) this.withdraw(seat);

@@ -27,13 +27,14 @@ const slowMs = 20;
 const idleMs = 100;
 /** While sessions wait for connections of their own, a lane has one for so long. */
 const wantedMs = 250;
+/** Then it goes back to the pool, which looks how old it is. */
+const longestMs = 60_000;
 /** After one could not be opened. */
 const pauseMs = 1_000;
 
 interface Lane {
   readonly links: Set<LaneLink>;
   isOpening: boolean;
-  pausedUntil: number;
 }
 
 /**
@@ -46,6 +47,7 @@ export class Lanes {
   private readonly lanes = new Map<string, Lane>();
   /** Of the pool, in lanes. */
   connections = 0;
+  private pausedUntil = 0;
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
 
@@ -55,16 +57,18 @@ export class Lanes {
 
   /** A connection for one more statement; undefined where there is none just now: then one is opened for the next. */
   place(kind: LaneKind): LaneLink | undefined {
-    let lane = this.lanes.get(kind.key);
-    if (lane === undefined) {
-      lane = { links: new Set(), isOpening: false, pausedUntil: 0 };
-      this.lanes.set(kind.key, lane);
-    }
+    const lane = this.lanes.get(kind.key) ?? { links: new Set(), isOpening: false };
     let best: LaneLink | undefined;
-    for (const link of lane.links)
+    let open = 0;
+    for (const link of lane.links) {
+      if (link.isOpen) open += 1;
       if (link.hasRoom && (best === undefined || link.length < best.length)) best = link;
+    }
     const wantsMore = best === undefined || best.length >= longLine;
-    if (wantsMore && this.mayOpen(lane)) void this.open(kind, lane);
+    if (wantsMore && open < mostOfLane && this.mayOpen(lane)) {
+      this.lanes.set(kind.key, lane);
+      void this.open(kind, lane);
+    }
     return best;
   }
 
@@ -72,7 +76,7 @@ export class Lanes {
   stop(): void {
     this.isStopped = true;
     clearTimeout(this.timer);
-    for (const { links } of this.lanes.values()) for (const link of links) link.close('idle');
+    for (const { links } of this.lanes.values()) for (const link of links) link.retire('idle');
   }
 
   private mayOpen(lane: Lane): boolean {
@@ -80,16 +84,16 @@ export class Lanes {
     return (
       !lane.isOpening &&
       !this.isStopped &&
-      lane.links.size < mostOfLane &&
       this.connections < Math.floor(poolSize / 2) &&
-      pool.figures.waiting === 0 &&
-      performance.now() >= lane.pausedUntil
+      // Somebody with a statement in hand finds out whether it can be reached again.
+      pool.isCalm &&
+      performance.now() >= this.pausedUntil
     );
   }
 
   private async open({ key, partition, settings }: LaneKind, lane: Lane): Promise<void> {
     const { pool } = this.options;
-    let laneLink: LaneLink | undefined;
+    const riders: { link?: LaneLink } = {};
     lane.isOpening = true;
     this.connections += 1;
     const hold: EngineHold = new EngineHold({
@@ -105,8 +109,8 @@ export class Lanes {
         onWaiting: () => undefined,
       },
       receiver: {
-        onData: (chunk) => laneLink?.onData(chunk),
-        onGone: () => laneLink?.onGone(),
+        onData: (chunk) => riders.link?.onData(chunk),
+        onGone: () => riders.link?.onGone(),
       },
       refusesPins: false,
       isWhole: () => true,
@@ -116,7 +120,7 @@ export class Lanes {
     });
     const failed = (): void => {
       this.connections -= 1;
-      lane.pausedUntil = performance.now() + pauseMs;
+      this.pausedUntil = performance.now() + pauseMs;
       this.forget(key, lane);
     };
     try {
@@ -138,25 +142,24 @@ export class Lanes {
       counts: this.counts,
       onClosed: (reason: LaneEnd) => {
         this.counts.ended[reason] += 1;
-        lane.links.delete(added);
       },
       onEmpty: () => {
         if (isGivenBack) return;
         isGivenBack = true;
+        lane.links.delete(added);
         this.connections -= 1;
         hold.atRest();
         this.forget(key, lane);
       },
     });
-    laneLink = added;
+    riders.link = added;
     lane.links.add(added);
-    if (this.isStopped) added.close('idle');
+    if (this.isStopped) added.retire('idle');
     else this.watch();
   }
 
   private forget(key: string, lane: Lane): void {
-    if (lane.links.size === 0 && !lane.isOpening && performance.now() >= lane.pausedUntil)
-      this.lanes.delete(key);
+    if (lane.links.size === 0 && !lane.isOpening) this.lanes.delete(key);
   }
 
   private watch(): void {
@@ -176,10 +179,11 @@ export class Lanes {
     const isWanted = this.options.pool.figures.waiting > 0;
     for (const { links } of this.lanes.values())
       for (const link of links) {
-        if (link.length === 0) {
-          if (isWanted || now - link.since > idleMs) link.close(isWanted ? 'wanted' : 'idle');
-        } else if (now - link.since > slowMs) link.close('slow');
-        else if (isWanted && now - link.openedAt > wantedMs) link.close('wanted');
+        const age = now - link.openedAt;
+        if (link.length === 0 && now - link.since > idleMs) link.retire('idle');
+        else if (link.length > 0 && now - link.since > slowMs) link.close('slow');
+        else if (isWanted && (link.length === 0 || age > wantedMs)) link.retire('wanted');
+        else if (age > longestMs) link.retire('old');
       }
     return [...this.lanes.values()].some(({ links }) => links.size > 0);
   }

@@ -1,13 +1,5 @@
 import type { ClassifiedText } from '../../sql/statement.ts';
 
-/** How a text has run so far. */
-export interface Pace {
-  /** Milliseconds: an average in which the last runs count most. */
-  ms: number;
-  /** Bytes of the largest of its last answers. */
-  bytes: number;
-}
-
 /** A text that takes longer, or brings more, runs on a connection of its own. */
 const shortMs = 10;
 const shortBytes = 16 * 1024;
