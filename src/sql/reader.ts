@@ -2,10 +2,12 @@ import { LRUCache } from 'lru-cache';
 import { HatiError } from '../errors.ts';
 import type { CacheSize, ParserCounts } from '../metrics/sources.ts';
 import { analyse, TooManyParts } from './analyse.ts';
+import { holdsForAnyLiterals } from './any-literals.ts';
 import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
 import { ParserPool, tooComplex } from './parser-pool.ts';
 import type { ClassifiedText } from './statement.ts';
+import { exactKeyOf, formOf, type Form } from './text-form.ts';
 
 export interface ReaderOptions {
   /** Bound of the cache, keys and values. */
@@ -22,8 +24,9 @@ const queuedTexts = 16;
 /**
  * Bytes of a Query or Parse message -> what is known of them.
  *
- * Small texts are read here and now, large ones by worker threads, known ones not at all: the cache is keyed by the
- * bytes as they were sent, so two texts that differ in one byte never share a judgement. Refusals are not cached.
+ * Small texts are read here and now, large ones by worker threads, known ones not at all. What is remembered is keyed by the
+ * bytes as they were sent, or by the form of the text, where what is known holds for any literals: then texts that differ in
+ * plain literals alone share a judgement, and others that differ in one byte never do. Refusals are not remembered.
  */
 export class StatementReader {
   readonly #options: ReaderOptions;
@@ -88,16 +91,21 @@ export class StatementReader {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
-    const key = bytes.toString('latin1');
-    const known = this.#cache.get(key);
+    const form = formOf(bytes);
+    const known = (form && this.#cache.get(form.key)) ?? this.#knownExactly(bytes, form);
     if (known) {
       this.#hits += 1;
       return known;
     }
     this.#misses += 1;
     const text = this.#decode(bytes);
-    if (this.#inProcess && isSmall(bytes)) return this.#remember(key, this.#readHere(text));
-    return this.#pool.read(text, source).then((value) => this.#remember(key, value));
+    const remember = (value: ClassifiedText): ClassifiedText => {
+      const isOfForm = form && (!form.hasLiterals || holdsForAnyLiterals(value));
+      this.#cache.set(isOfForm ? form.key : exactKeyOf(bytes), value);
+      return value;
+    };
+    if (this.#inProcess && isSmall(bytes)) return remember(this.#readHere(text));
+    return this.#pool.read(text, source).then(remember);
   }
 
   async close(): Promise<void> {
@@ -120,9 +128,9 @@ export class StatementReader {
     }
   }
 
-  #remember(key: string, value: ClassifiedText): ClassifiedText {
-    this.#cache.set(key, value);
-    return value;
+  #knownExactly(bytes: Buffer, form: Form | undefined): ClassifiedText | undefined {
+    // Without literals its form is all of it.
+    return form?.hasLiterals === false ? undefined : this.#cache.get(exactKeyOf(bytes));
   }
 
   #decode(bytes: Buffer): string {
