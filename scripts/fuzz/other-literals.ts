@@ -4,6 +4,7 @@
  */
 import { analyse } from '../../src/sql/analyse.ts';
 import { holdsForAnyLiterals } from '../../src/sql/any-literals.ts';
+import { scan } from '../../src/sql/parse.ts';
 import { scanSync } from '../../src/sql/parser-library.ts';
 import type { ClassifiedText } from '../../src/sql/statement.ts';
 import { formOf } from '../../src/sql/text-form.ts';
@@ -47,25 +48,28 @@ export interface LiteralsTried {
   readonly fault: string | undefined;
 }
 
+const nothing: LiteralsTried = { isShared: false, fault: undefined };
+
 /** @param count of other texts that are made of it. */
 export function tryOtherLiterals(text: string, random: Random, count: number): LiteralsTried {
   const bytes = Buffer.from(text);
   const form = formOf(bytes);
-  if (form?.hasLiterals !== true) return { isShared: false, fault: undefined };
-  if (form.key !== formByScanner(bytes))
-    return { isShared: false, fault: 'read otherwise by the scanner' };
+  // What PostgreSQL can't take apart is refused, whatever its literals are.
+  if (form === undefined || scan(text).length === 0) return nothing;
+  if (form !== formByScanner(bytes)) return { ...nothing, fault: 'scanned otherwise' };
   const texts: Buffer[] = [bytes];
   while (texts.length <= count)
     texts.push(withLiterals(bytes, (kind) => random.pick(literals[kind]!)));
-  const stranger = texts.find((each) => formOf(each)?.key !== form.key);
-  if (stranger !== undefined)
-    return { isShared: false, fault: `of another form: ${stranger.toString()}` };
+  if (texts.some((each) => formOf(each) !== form))
+    return { ...nothing, fault: 'of another form with other literals' };
   const known = texts.map((each) => read(each.toString()));
   const isShared = known.some((each) => each !== undefined && holdsForAnyLiterals(each));
   const facts = known.map(factsOf);
-  const other = facts.findIndex((each) => each !== facts[0]);
-  if (!isShared || other === -1) return { isShared, fault: undefined };
-  return { isShared, fault: `known otherwise: ${texts[other]!.toString()}` };
+  const areSame = facts.every((each) => each === facts[0]);
+  return {
+    isShared,
+    fault: isShared && !areSame ? 'judged by the literals of another' : undefined,
+  };
 }
 
 /** Undefined for one that is refused, which is not remembered. */

@@ -1,13 +1,13 @@
-import type { ClassifiedText, Statement } from './statement.ts';
+import type { ClassifiedText, FunctionRef, Statement } from './statement.ts';
 
 /**
  * Whether what is known of a text holds for every text of its form (`text-form.ts`), whatever its literals are.
  *
  * The walk meets literals as A_Const nodes, and a rule that looks into one leaves a trace: a setting that is read or set
  * (`current_setting('x')`, `set_config`, conditions on pg_settings), a call of ours (`create_api_key('x')`), a text that was
- * rewritten (`hatidata_context`), an argument that a function is judged by. What is here lets no such trace through, and none of
- * the names at which those rules begin to look, because some values leave none: the condition of `stand-in-views.ts` does not.
- * Where a statement has no such name, all that is known of it comes from its names, types and operators.
+ * rewritten (`hatidata_context`), an argument that a function is judged by. No statement with such a trace passes here. Some values
+ * leave none where others do: `pg_settings WHERE name ~ '…'` with the pattern of `readable-settings.ts`. So none passes either that
+ * has a name at which those rules begin to look. What is known of the others comes of their names, types and operators.
  *
  * A field of Statement without a condition does not compile.
  */
@@ -30,21 +30,27 @@ const nodes: ReadonlySet<string> = new Set([
   'DeleteStmt',
 ]);
 
-/** Relations and functions that rules ask for literals of, and all that PostgreSQL or we may yet name like them. */
+/** Relations and functions beside which rules look at literals, and all that is named like them. */
 const systemName =
   /^(?:pg_|_?hatidata|information_schema$|current_setting$|set_config$|\w+_api_key$)/;
 
 const isSystem = ({ schema = '', name }: { schema: string | undefined; name: string }): boolean =>
-  systemName.test(name) || (schema !== 'pg_catalog' && systemName.test(schema));
+  systemName.test(name) || systemName.test(schema);
+
+/** Of PostgreSQL's own functions most compute, and are written with their schema or without. */
+const isSystemFunction = ({ schema, name }: FunctionRef): boolean =>
+  isSystem({ schema: schema === 'pg_catalog' ? undefined : schema, name });
 
 const conditions: Conditions = {
   // FLOAT(24) and FLOAT(25) are different types to the grammar, and FLOAT(54) is none.
   text: (text) => !/\bfloat\s*\(/i.test(text),
   node: (node) => nodes.has(node),
   acts: (acts) => acts.every((act) => act.class === 'read' || act.class === 'write'),
-  relations: (refs) => !refs.some((ref) => ref.schema === 'pg_catalog' || isSystem(ref)),
+  relations: (refs) => !refs.some(isSystem),
   functions: (refs) =>
-    refs.every((ref) => !isSystem(ref) && ref.constants.every((value) => value === undefined)),
+    refs.every(
+      (ref) => !isSystemFunction(ref) && ref.constants.every((value) => value === undefined),
+    ),
   operators: always,
   fieldNames: always,
   types: always,

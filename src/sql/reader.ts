@@ -7,7 +7,7 @@ import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
 import { ParserPool, tooComplex } from './parser-pool.ts';
 import type { ClassifiedText } from './statement.ts';
-import { exactKeyOf, formOf, type Form } from './text-form.ts';
+import { exactKeyOf, formOf } from './text-form.ts';
 
 export interface ReaderOptions {
   /** Bound of the cache, keys and values. */
@@ -91,17 +91,18 @@ export class StatementReader {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
+    // Made now: by the time that a worker is done, other bytes may be in their place.
+    const exactKey = exactKeyOf(bytes);
+    const known = this.#cache.get(exactKey);
+    if (known) return this.#hit(known);
     const form = formOf(bytes);
-    const known = (form && this.#cache.get(form.key)) ?? this.#knownExactly(bytes, form);
-    if (known) {
-      this.#hits += 1;
-      return known;
-    }
+    const ofForm = form === undefined ? undefined : this.#cache.get(form);
+    if (ofForm) return this.#hit(ofForm);
     this.#misses += 1;
     const text = this.#decode(bytes);
     const remember = (value: ClassifiedText): ClassifiedText => {
-      const isOfForm = form && (!form.hasLiterals || holdsForAnyLiterals(value));
-      this.#cache.set(isOfForm ? form.key : exactKeyOf(bytes), value);
+      const isOfForm = form !== undefined && holdsForAnyLiterals(value);
+      this.#cache.set(isOfForm ? form : exactKey, value);
       return value;
     };
     if (this.#inProcess && isSmall(bytes)) return remember(this.#readHere(text));
@@ -112,6 +113,11 @@ export class StatementReader {
     this.#isLoaded = false;
     this.#cache.clear();
     await this.#pool.close();
+  }
+
+  #hit(known: ClassifiedText): ClassifiedText {
+    this.#hits += 1;
+    return known;
   }
 
   #readHere(text: string): ClassifiedText {
@@ -126,11 +132,6 @@ export class StatementReader {
       }
       throw error;
     }
-  }
-
-  #knownExactly(bytes: Buffer, form: Form | undefined): ClassifiedText | undefined {
-    // Without literals its form is all of it.
-    return form?.hasLiterals === false ? undefined : this.#cache.get(exactKeyOf(bytes));
   }
 
   #decode(bytes: Buffer): string {

@@ -7,15 +7,9 @@ import { isUtf8 } from 'node:buffer';
  * Only what can be read in one way alone is understood here: names, `"names"`, operators, `$1`, whole numbers of up to nine
  * digits, `1.5`, and strings without backslash or doubled quote. A text with anything else has no form: comments, `$$`, prefixes
  * (`E''`, `U&""`), strings that go on in the next line, `1e5`, `.5`, `0x1F`, `1_000`, control characters, bytes that are no UTF-8.
+ * Neither has one without literals.
  * https://www.postgresql.org/docs/18/sql-syntax-lexical.html
  */
-export interface Form {
-  /** Never that of a text, whatever bytes it has; see `exactKeyOf`. */
-  readonly key: string;
-  /** Without any, the form is that of one text alone. */
-  readonly hasLiterals: boolean;
-}
-
 /** Bytes. */
 const longestText = 8_192;
 /** So many are an `int4` always; what more digits are depends on their value. */
@@ -29,15 +23,14 @@ const stringMark = 3;
 /** What a byte begins, outside of quotes. */
 const kinds = {
   unknown: 0,
-  /** White space, a bracket, a part of an operator: it stands for itself. */
-  sign: 1,
-  name: 2,
-  number: 3,
-  string: 4,
-  quotedName: 5,
-  parameter: 6,
-  minus: 7,
-  slash: 8,
+  /** A letter, white space, a bracket, a part of an operator: it stands for itself. */
+  itself: 1,
+  number: 2,
+  string: 3,
+  quotedName: 4,
+  parameter: 5,
+  minus: 6,
+  slash: 7,
 } as const;
 
 const code = (character: string): number => character.charCodeAt(0);
@@ -45,26 +38,23 @@ const [quote, doubleQuote, backslash] = [code("'"), code('"'), code('\\')];
 const [dollar, dot, ampersand, space] = [code('$'), code('.'), code('&'), code(' ')];
 const [minus, slash, asterisk] = [code('-'), code('/'), code('*')];
 
+/** Bytes with which names go on. To the lexer, every byte beyond ASCII is a letter. */
+const goesOn = new Uint8Array(256);
+goesOn.fill(1, code('0'), code('9') + 1);
+goesOn.fill(1, code('A'), code('Z') + 1);
+goesOn.fill(1, code('a'), code('z') + 1);
+goesOn.fill(1, 0x80);
+goesOn[code('_')] = goesOn[dollar] = 1;
+
 const begins = new Uint8Array(256);
-for (const each of ' \t\n\r\f\v!#%&()*+,.:;<=>?@[]^`{|}~') begins[code(each)] = kinds.sign;
+for (let byte = 0; byte < 256; byte += 1) if (goesOn[byte] === 1) begins[byte] = kinds.itself;
+for (const each of ' \t\n\r\f\v!#%&()*+,.:;<=>?@[]^`{|}~') begins[code(each)] = kinds.itself;
 for (const each of '0123456789') begins[code(each)] = kinds.number;
-begins.fill(kinds.name, code('A'), code('Z') + 1);
-begins.fill(kinds.name, code('a'), code('z') + 1);
-begins[code('_')] = kinds.name;
-// To the lexer, every byte beyond ASCII is a letter.
-begins.fill(kinds.name, 0x80);
 begins[quote] = kinds.string;
 begins[doubleQuote] = kinds.quotedName;
 begins[dollar] = kinds.parameter;
 begins[minus] = kinds.minus;
 begins[slash] = kinds.slash;
-
-/** Bytes with which names go on. */
-const goesOn = new Uint8Array(256);
-for (let byte = 0; byte < 256; byte += 1)
-  goesOn[byte] = Number(
-    begins[byte] === kinds.name || begins[byte] === kinds.number || byte === dollar,
-  );
 
 /** In place of an end: the text has no form. */
 const nowhere = -1;
@@ -72,21 +62,26 @@ const nowhere = -1;
 /** The keys are made in here. */
 const made = Buffer.alloc(1 + longestText, '~');
 
-/** For a text that has no form, or is not to be taken for another of its form. */
+/** For a text that is not taken for others of its form. */
 export function exactKeyOf(text: Buffer): string {
   return `=${text.toString('latin1')}`;
 }
 
-export function formOf(text: Buffer): Form | undefined {
+/** @returns what no `exactKeyOf` is, whatever the bytes. */
+export function formOf(text: Buffer): string | undefined {
   const { length } = text;
   if (length > longestText) return undefined;
   let hasLiterals = false;
+  let all = 0;
   let size = 1;
   let at = 0;
   while (at < length) {
-    const kind = begins[text[at]!]!;
-    if (kind === kinds.sign) {
-      made[size++] = text[at++]!;
+    const byte = text[at]!;
+    const kind = begins[byte]!;
+    if (kind === kinds.itself || (goesOn[byte] === 1 && isBehindName(text, at))) {
+      all |= byte;
+      made[size++] = byte;
+      at += 1;
       continue;
     }
     const end = endOf(text, at, kind);
@@ -97,14 +92,17 @@ export function formOf(text: Buffer): Form | undefined {
       at = end;
     } else while (at < end) made[size++] = text[at++]!;
   }
-  return { key: made.toString('latin1', 0, size), hasLiterals };
+  if (!hasLiterals || !isReadable(text, all, 0, length)) return undefined;
+  return made.toString('latin1', 0, size);
+}
+
+function isBehindName(text: Buffer, at: number): boolean {
+  return at > 0 && goesOn[text[at - 1]!] === 1;
 }
 
 /** Of what begins there; just behind its last byte. */
 function endOf(text: Buffer, at: number, kind: number): number {
   switch (kind) {
-    case kinds.name:
-      return endOfName(text, at);
     case kinds.number:
       return endOfNumber(text, at);
     case kinds.string:
@@ -121,15 +119,6 @@ function endOf(text: Buffer, at: number, kind: number): number {
     default:
       return nowhere;
   }
-}
-
-function endOfName(text: Buffer, at: number): number {
-  let all = 0;
-  let end = at;
-  while (end < text.length && goesOn[text[end]!] === 1) all |= text[end++]!;
-  // `E'…'` and its like.
-  if (end < text.length && text[end] === quote) return nowhere;
-  return isReadable(text, all, at, end) ? end : nowhere;
 }
 
 function endOfNumber(text: Buffer, at: number): number {
@@ -158,6 +147,8 @@ function endOfDigits(text: Buffer, at: number): number {
 }
 
 function endOfString(text: Buffer, at: number): number {
+  // `E'…'` and its like.
+  if (isBehindName(text, at)) return nowhere;
   const end = endOfQuoted(text, at, quote);
   // A quote right behind it is doubled, one in the next line goes on with it.
   let next = end === nowhere ? text.length : end;
@@ -166,7 +157,7 @@ function endOfString(text: Buffer, at: number): number {
 }
 
 function isSpace(byte: number): boolean {
-  return byte <= space && begins[byte] === kinds.sign;
+  return byte <= space && begins[byte] === kinds.itself;
 }
 
 function endOfQuoted(text: Buffer, at: number, closing: number): number {
