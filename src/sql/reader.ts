@@ -91,13 +91,13 @@ export class StatementReader {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
+    const form = formOf(bytes);
+    const ofForm = form === undefined ? undefined : this.#cache.get(form);
+    if (ofForm) return this.#hit(ofForm);
     // Made now: by the time that a worker is done, other bytes may be in their place.
     const exactKey = exactKeyOf(bytes);
     const known = this.#cache.get(exactKey);
     if (known) return this.#hit(known);
-    const form = formOf(bytes);
-    const ofForm = form === undefined ? undefined : this.#cache.get(form);
-    if (ofForm) return this.#hit(ofForm);
     this.#misses += 1;
     const text = this.#decode(bytes);
     const remember = (value: ClassifiedText): ClassifiedText => {
