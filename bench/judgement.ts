@@ -8,7 +8,8 @@ import { StatementReader } from '../src/sql/reader.ts';
 
 /**
  * What judging a statement costs, without a socket: microseconds a text, median of the rounds. `known` is a text that was
- * read and let pass before, `parse` is PostgreSQL's parser alone, `new` all that is done with a text never seen.
+ * read and let pass before, `literals` one that differs from such a text in a number, `parse` is PostgreSQL's parser alone, `new`
+ * all that is done with a text whose like was never seen.
  */
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' } } });
@@ -57,12 +58,15 @@ const reader = new StatementReader({
 });
 await reader.start();
 
+function readAndJudge(_text: string, bytes: Buffer): void {
+  const classified = reader.read(bytes);
+  if (classified instanceof Promise) throw new Error('the text is not small');
+  if (authorize(readonlyAuthority, classified, catalogue, searched)) throw new Error('refused');
+}
+
 const steps: Readonly<Record<string, (text: string, bytes: Buffer) => void>> = {
-  known: (_text, bytes) => {
-    const classified = reader.read(bytes);
-    if (classified instanceof Promise) throw new Error('the text is not small');
-    if (authorize(readonlyAuthority, classified, catalogue, searched)) throw new Error('refused');
-  },
+  known: readAndJudge,
+  literals: readAndJudge,
   parse: (text) => void parse(text),
   new: (text) => {
     if (authorize(readonlyAuthority, analyse(text), catalogue, searched))

@@ -13,6 +13,8 @@ import { parse } from '../../src/sql/parse.ts';
 import type { StatementReader } from '../../src/sql/reader.ts';
 import { digestOf } from './digest.ts';
 import { minimised } from './minimise.ts';
+import { tryOtherLiterals } from './other-literals.ts';
+import { Random } from './random.ts';
 import { textOf, cut } from './tokens.ts';
 
 const database = 'fuzz';
@@ -68,6 +70,8 @@ export class StatementFuzz {
   }
 
   async try(text: string): Promise<StatementResult> {
+    const { fault } = tryOtherLiterals(text, new Random(text.length), 2);
+    if (fault !== undefined) return { kind: 'failure', reason: fault };
     const verdict = await this.#decide(text);
     const shape = shapeIfReadable(text);
     if (verdict.kind !== 'allowed') return { kind: 'refused', isGrammatical: shape !== undefined };

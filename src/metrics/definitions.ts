@@ -179,7 +179,7 @@ function readingMetrics({ sources }: Metrics): ReadMetric[] {
     counter(
       {
         name: 'hatidata_statement_cache_total',
-        help: 'Texts by whether they were known (hit) or had to be read (miss)',
+        help: 'Texts by whether they, or others that differ in plain literals alone, were known (hit) or had to be read (miss)',
         labels: ['result'],
       },
       () => hitsAndMisses(sources.statementCache?.()),

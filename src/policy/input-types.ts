@@ -1,4 +1,4 @@
-import type { FunctionRef } from '../sql/statement.ts';
+import { isJudgedByConstants, type FunctionRef } from '../sql/statement.ts';
 import type { Authority } from './authority.ts';
 import { builtinTypes } from './builtin-functions.ts';
 import type { Surroundings } from './catalogue.ts';
@@ -8,8 +8,6 @@ import { mayConvert } from './types.ts';
  * `pg_input_is_valid(value, 'type')` converts to a type that a string names: code of the user's, when it is a domain or made of
  * one. Where the string is a constant and names one of PostgreSQL's own types, it is what a cast to that type is.
  */
-
-const takesType = /^pg_input_(is_valid|error_info)$/;
 
 /** Of the grammar, which means types of pg_catalog by them wherever they stand. */
 const grammarNames: ReadonlySet<string> = new Set([
@@ -30,7 +28,7 @@ export function checksBuiltinType(
   around: Surroundings,
 ): boolean {
   const [, type] = constants;
-  if (!takesType.test(name) || constants.length !== 2 || type === undefined) return false;
+  if (!isJudgedByConstants(name) || constants.length !== 2 || type === undefined) return false;
   const [, schema, spelt] = (type.length <= longestForm && form.exec(type)) || [];
   if (spelt === undefined) return false;
   const known = spelt.toLowerCase();

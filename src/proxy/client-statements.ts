@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { newEngineStatement, type EngineStatement } from '../engine/pool/engine-statement.ts';
 import { HatiError } from '../errors.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
@@ -166,28 +167,26 @@ export interface Preparation {
 /** Of statements that were prepared while nobody could know by what they are understood. */
 export const underUnknown: InForce = { settings: undefined };
 
-/** By text, as the reader's cache knows it. */
-const shared = new WeakMap<ClassifiedText, Map<string, EngineStatement>>();
+/** Of all sessions. By their text itself: what is known of it may be known of other texts as well. */
+const shared = new LRUCache<string, EngineStatement>({
+  maxSize: 16 * 1024 * 1024,
+  sizeCalculation: ({ bytes }, key) => bytes + key.length,
+});
 
 /**
  * The one statement for all clients that prepare this text with these types under these settings.
  */
 export function engineStatement(
-  classified: ClassifiedText,
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
   { inForce, epoch, isPrivate }: Preparation,
 ): EngineStatement {
   const settings = inForce?.settings;
   if (isPrivate || settings === undefined) return newEngineStatement({ text, parameterTypes });
-  const known = shared.get(classified) ?? new Map<string, EngineStatement>();
-  shared.set(classified, known);
-  const key = `${epoch} ${parameterTypes.join()} ${parseKey(settings)}`;
-  const found = known.get(key) ?? newEngineStatement({ text, parameterTypes });
-  known.delete(key);
-  known.set(key, found);
-  if (known.size > mostVariants) known.delete(known.keys().next().value!);
-  return found;
+  // None of them holds a NUL.
+  const key = [epoch, parameterTypes.join(), parseKey(settings), text].join('\0');
+  const known = shared.get(key);
+  if (known !== undefined) return known;
+  const made = newEngineStatement({ text, parameterTypes });
+  shared.set(key, made);
+  return made;
 }
-
-/** Of one text; a client may change its settings as often as it likes. */
-const mostVariants = 16;

@@ -81,7 +81,7 @@ export class EngineStatements {
     const preparation = this.parts.preparation(link);
     const readsClock = readsClockByParse.test(message.text);
     const isPrivate = preparation.isPrivate || readsClock;
-    const engine = engineStatement(classified, message, { ...preparation, isPrivate });
+    const engine = engineStatement(message, { ...preparation, isPrivate });
     const under = preparation.inForce ?? underUnknown;
     const statement = { classified, engine, under };
     // It can't be prepared anywhere else as it is here.

@@ -17,6 +17,7 @@ import type { Findings } from './findings.ts';
 import { changeOfSetConfig, mayPutTemporaryFirst } from './setting-changes.ts';
 import { columnsOf, viewPlaceOf } from './stand-in-views.ts';
 import { isSettingsFunction, isSettingsRelation, readOf } from './setting-reads.ts';
+import { isJudgedByConstants } from './statement.ts';
 
 /** What the parts of expressions and FROM clauses tell: functions, operators, relations. */
 
@@ -30,7 +31,9 @@ const sessionAdvisoryLocks: ReadonlySet<string> = new Set([
 
 export function functionCall(call: FuncCall, findings: Findings): void {
   const { schema, name } = qualifiedName(call.funcname);
-  const constants = (call.args ?? []).map((arg) => constantOf(arg) ?? undefined);
+  const constants = isJudgedByConstants(name)
+    ? (call.args ?? []).map((arg) => constantOf(arg) ?? undefined)
+    : [];
   findings.call({
     schema,
     name,

@@ -2,10 +2,12 @@ import { LRUCache } from 'lru-cache';
 import { HatiError } from '../errors.ts';
 import type { CacheSize, ParserCounts } from '../metrics/sources.ts';
 import { analyse, TooManyParts } from './analyse.ts';
+import { holdsForAnyLiterals } from './any-literals.ts';
 import { isSmall } from './complexity.ts';
 import { ParserBroken, loadParser } from './parse.ts';
 import { ParserPool, tooComplex } from './parser-pool.ts';
 import type { ClassifiedText } from './statement.ts';
+import { exactKeyOf, formOf } from './text-form.ts';
 
 export interface ReaderOptions {
   /** Bound of the cache, keys and values. */
@@ -22,8 +24,9 @@ const queuedTexts = 16;
 /**
  * Bytes of a Query or Parse message -> what is known of them.
  *
- * Small texts are read here and now, large ones by worker threads, known ones not at all: the cache is keyed by the
- * bytes as they were sent, so two texts that differ in one byte never share a judgement. Refusals are not cached.
+ * Small texts are read here and now, large ones by worker threads, known ones not at all. What is remembered is keyed by the
+ * bytes as they were sent, or by the form of the text, where what is known holds for any literals: then texts that differ in
+ * plain literals alone share a judgement, and others that differ in one byte never do. Refusals are not remembered.
  */
 export class StatementReader {
   readonly #options: ReaderOptions;
@@ -88,22 +91,33 @@ export class StatementReader {
     const limit = this.#options.statementBytes;
     if (bytes.length > limit)
       throw new HatiError('statement_too_long', { params: { bytes: bytes.length, limit } });
-    const key = bytes.toString('latin1');
-    const known = this.#cache.get(key);
-    if (known) {
-      this.#hits += 1;
-      return known;
-    }
+    const form = formOf(bytes);
+    const ofForm = form === undefined ? undefined : this.#cache.get(form);
+    if (ofForm) return this.#hit(ofForm);
+    // Made now: by the time that a worker is done, other bytes may be in their place.
+    const exactKey = exactKeyOf(bytes);
+    const known = this.#cache.get(exactKey);
+    if (known) return this.#hit(known);
     this.#misses += 1;
     const text = this.#decode(bytes);
-    if (this.#inProcess && isSmall(bytes)) return this.#remember(key, this.#readHere(text));
-    return this.#pool.read(text, source).then((value) => this.#remember(key, value));
+    const remember = (value: ClassifiedText): ClassifiedText => {
+      const isOfForm = form !== undefined && holdsForAnyLiterals(value);
+      this.#cache.set(isOfForm ? form : exactKey, value);
+      return value;
+    };
+    if (this.#inProcess && isSmall(bytes)) return remember(this.#readHere(text));
+    return this.#pool.read(text, source).then(remember);
   }
 
   async close(): Promise<void> {
     this.#isLoaded = false;
     this.#cache.clear();
     await this.#pool.close();
+  }
+
+  #hit(known: ClassifiedText): ClassifiedText {
+    this.#hits += 1;
+    return known;
   }
 
   #readHere(text: string): ClassifiedText {
@@ -118,11 +132,6 @@ export class StatementReader {
       }
       throw error;
     }
-  }
-
-  #remember(key: string, value: ClassifiedText): ClassifiedText {
-    this.#cache.set(key, value);
-    return value;
   }
 
   #decode(bytes: Buffer): string {

@@ -81,10 +81,18 @@ export interface FunctionRef {
   readonly schema: string | undefined;
   readonly name: string;
   readonly location: number;
-  /** Each argument that is a plain string, integer or boolean constant, as text; undefined for anything else. */
+  /**
+   * Of functions that are judged by them: each argument that is a plain constant, as text; undefined for anything else.
+   * Empty for all others, so that texts that differ in such constants alone are the same to every rule.
+   */
   readonly constants: readonly (string | undefined)[];
   /** How many arguments PostgreSQL looks for, 0 for `f(*)`; undefined where that can't be told. */
   readonly arity: number | undefined;
+}
+
+/** Whether a constant argument decides what a call of that name does. */
+export function isJudgedByConstants(functionName: string): boolean {
+  return /^pg_input_(?:is_valid|error_info)$/.test(functionName);
 }
 
 /** A type as it was spelt, without brackets of an array. */
@@ -133,7 +141,10 @@ export type SessionEffect =
   | 'opaque';
 
 export interface Statement {
-  /** The statement's own text, without its semicolon. */
+  /**
+   * The statement's own text, without its semicolon. Of a text that others are taken for (`any-literals.ts`), that of the one which
+   * was read first: good for nothing that literals matter to. What is sent and shown is the request's own.
+   */
   readonly text: string;
   /** The grammar's name of the top node, for the log and the record: SelectStmt, InsertStmt … */
   readonly node: string;

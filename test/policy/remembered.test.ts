@@ -26,7 +26,7 @@ test('texts let old catalogues go', async () => {
   const texts: ClassifiedText[] = [];
   const catalogues: WeakRef<object>[] = [];
   for (let n = 0; n < 20; n += 1) {
-    const text = await reader.read(Buffer.from(`SELECT ${n}`));
+    const text = await reader.read(Buffer.from(`SELECT a${n}`));
     const catalogue = { ...emptyCatalogue };
     expect(authorize(readonlyAuthority, text, catalogue)).toBe(undefined);
     sessionUse(text, { catalogue, searched: undefined });

@@ -246,9 +246,9 @@ describe('a reader of its own', () => {
   test('keeps its cache within its bytes', async () => {
     const small = new StatementReader(options);
     await small.start();
-    const first = small.read(Buffer.from('SELECT 0'));
-    for (let number = 1; number < 500; number++) await small.read(Buffer.from(`SELECT ${number}`));
-    expect(small.read(Buffer.from('SELECT 0'))).not.toBe(first);
+    const first = small.read(Buffer.from('SELECT a0'));
+    for (let number = 1; number < 500; number++) await small.read(Buffer.from(`SELECT a${number}`));
+    expect(small.read(Buffer.from('SELECT a0'))).not.toBe(first);
     await small.close();
   });
 

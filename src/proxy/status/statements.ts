@@ -13,7 +13,7 @@ const perTurn = 25;
 const shapes = new WeakMap<ClassifiedText, Shape | 'unknown'>();
 
 /**
- * The rows of `_hatidata_status.statements`: what the reader remembers, texts that differ in constants alone as one. No text is shown as
+ * The rows of `_hatidata_status.statements`: what the reader remembers, texts that differ in constants alone as one row. No text is shown as
  * a client wrote it.
  */
 export async function statementRows(
