@@ -61,6 +61,8 @@ const conditions: Conditions = {
   prepared: isEmpty,
   executed: isEmpty,
   deallocated: isEmpty,
+  declared: isEmpty,
+  fetched: isEmpty,
   effects: isEmpty,
   system: (system) => system === undefined,
 };
