@@ -21,9 +21,8 @@ import { chooseOperatingUser } from '../../src/engine/embedded/operating-user.ts
 import { prepareEngine } from '../../src/engine/prepare.ts';
 import { Hati } from '../../test/cli/hati.ts';
 import { until } from '../../test/cli/workers.ts';
-import { startCluster } from '../../test/fixtures/cluster.ts';
+import { makeControlDatabase, startCluster } from '../../test/fixtures/cluster.ts';
 import { enterableDirectory } from '../../test/fixtures/enterable-directory.ts';
-import { queryUrl } from '../../test/fixtures/own-postgres.ts';
 import { ProcessProbe } from '../../test/fixtures/process-probe.ts';
 import { Relay } from '../../test/fixtures/relay.ts';
 import type { Place } from './record.ts';
@@ -87,7 +86,7 @@ export async function startStage(ownRows: number, logs: string | undefined): Pro
       Number(readFileSync(join(cluster.dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[0]),
     );
     const { urls } = await prepareEngine(cluster.url, { dryRun: false, newPasswords: false });
-    const controlUrl = await makeControlDatabase(cluster.url);
+    const controlUrl = await makeControlDatabase(cluster.url, 'soak_control');
     const loggedErrors = new Map<string, number>();
     const proxy = async (name: string, workers: number): Promise<StagedProxy> => {
       const relay = await Relay.start(`${sockets}/.s.PGSQL.${new URL(cluster.url).port}`);
@@ -137,18 +136,6 @@ function end(pid: number): void {
   } catch {
     // It has ended already.
   }
-}
-
-/** As the README says it of a control store of one's own. */
-async function makeControlDatabase(url: string): Promise<string> {
-  for (const sql of [
-    "CREATE ROLE soak_control LOGIN PASSWORD 'soak-control'",
-    'CREATE ROLE hatidata_system NOLOGIN',
-    'GRANT hatidata_system TO soak_control',
-    'CREATE DATABASE soak_control OWNER soak_control',
-  ])
-    await queryUrl(url, sql);
-  return `postgres://soak_control:soak-control@${new URL(url).host}/soak_control`;
 }
 
 interface Order {

@@ -35,6 +35,9 @@ export interface SessionUse {
   readonly executed: readonly string[];
   readonly deallocated: readonly string[];
   readonly prepared: readonly string[];
+  /** Names of cursors that it makes (DECLARE) and runs (FETCH, MOVE). */
+  readonly declared: readonly string[];
+  readonly fetched: readonly string[];
   /** COPY … FROM STDIN: the engine will ask for data. */
   readonly copiesIn: boolean;
   /** Definitions: tables may look otherwise afterwards. */
@@ -64,6 +67,8 @@ const nothing: SessionUse = {
   executed: [],
   deallocated: [],
   prepared: [],
+  declared: [],
+  fetched: [],
   copiesIn: false,
   defines: false,
   leaves: 'nothing',
@@ -103,6 +108,8 @@ export function combined(uses: readonly SessionUse[]): SessionUse {
     executed: uses.flatMap(({ executed }) => executed),
     deallocated: uses.flatMap(({ deallocated }) => deallocated),
     prepared: uses.flatMap(({ prepared }) => prepared),
+    declared: uses.flatMap(({ declared }) => declared),
+    fetched: uses.flatMap(({ fetched }) => fetched),
     copiesIn: any((use) => use.copiesIn),
     defines: any((use) => use.defines),
     leaves: uses.map(({ leaves }) => leaves).reduce(worse),
@@ -116,12 +123,13 @@ const harmless: ReadonlySet<ActClass> = new Set<ActClass>([
 ]);
 
 function useOf(statement: Statement, around: Surroundings): SessionUse {
-  const { acts, effects, settings, executed, deallocated } = statement;
+  const { acts, effects, settings, executed, deallocated, fetched } = statement;
   const code = codeOf(statement, around);
   const leaves = worse(code?.leaves ?? 'nothing', leavingOf(statement, around));
   const isPlain =
     leaves === 'nothing' &&
-    effects.length + settings.length + executed.length + deallocated.length === 0;
+    effects.length + settings.length === 0 &&
+    executed.length + deallocated.length + fetched.length === 0;
   if (isPlain) return nothing;
   const changes = settings.filter(
     ({ operation, target, local }) => operation !== 'show' && target === 'session' && !local,
@@ -149,6 +157,8 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     executed,
     deallocated,
     prepared: statement.prepared,
+    declared: statement.declared,
+    fetched,
     copiesIn: effects.includes('copyIn'),
     // Of a temporary table only its own session knows, and that keeps its connection.
     defines:

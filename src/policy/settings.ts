@@ -200,14 +200,20 @@ export function refuseSetting(authority: Authority, change: SettingChange): Refu
   return name === 'search_path' ? refuseSearchPath(authority, values) : undefined;
 }
 
-/** The names of settings that a bound statement reads: see `Statement.settingParameters`. */
+/**
+ * The names of settings that a bound statement reads: see `Statement.settingParameters`.
+ * @param names undefined: one that nobody can know
+ */
 export function authorizeSettingNames(
   authority: Authority,
-  names: readonly (string | null)[],
+  names: readonly (string | null | undefined)[],
 ): HatiError | undefined {
   for (const name of names) {
     // NULL reads nothing.
-    const refusal = name === null ? undefined : refuseReading(authority, settingName(name));
+    const refusal =
+      name === null
+        ? undefined
+        : refuseReading(authority, name === undefined ? name : settingName(name));
     if (refusal) return refusalError(refusal);
   }
   return undefined;

@@ -57,6 +57,7 @@ export class ClientMessages {
       authority: principal.authority,
       catalogue: pipeline.catalogue,
       searched,
+      isPrepared: (name) => client.has(name),
     });
     const prepared = new EngineStatements({
       turns,
@@ -81,11 +82,12 @@ export class ClientMessages {
       hold,
       owed,
       refusesPins,
+      mayKnowMore: () => state.pinned.has('code'),
       status: () => outlets.status(),
       judge: (statement, then) => judgement.judge(statement, then),
       useOf: (text) => judgement.useOf(text),
     });
-    const judgement = new Judgement({ ...parts, turns, judged, prepared, extended });
+    const judgement = new Judgement({ ...parts, turns, judged, extended });
     this.own = own;
     this.extended = extended;
     this.simple = new SimpleQuery({ ...parts, turns, own, client, prepared, extended, judgement });

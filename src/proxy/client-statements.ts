@@ -90,10 +90,15 @@ export class ClientStatements {
     return this.named.get(name);
   }
 
+  /** The client has prepared it, by the protocol or in SQL. */
+  has(name: string): boolean {
+    if (name === '') return this.current !== undefined;
+    return this.named.has(name) || this.ofSql.has(name);
+  }
+
   /** A Parse is on its way. Throws when the name is taken, or the session has too many. */
   add(name: string, statement: ClientStatement): Undo {
-    if (this.named.has(name))
-      throw new HatiError('prepared_statement_exists', { params: { name } });
+    if (this.has(name)) throw new HatiError('prepared_statement_exists', { params: { name } });
     if (this.named.size >= mostStatements || this.bytes + statement.engine.bytes > mostBytes) {
       const params = { count: mostStatements, bytes: mostBytes };
       throw new HatiError('prepared_too_many', { params });
@@ -104,13 +109,27 @@ export class ClientStatements {
     };
   }
 
-  /** A Close is on its way. */
+  /** What lets go of the unnamed one is on its way. */
+  endUnnamed(batches: Batches): Undo {
+    const before = this.unnamed;
+    this.unnamed = undefined;
+    this.changing('', batches);
+    const changes = this.unnamedChanges;
+    return () => {
+      if (this.unnamedChanges === changes) this.unnamed = before;
+    };
+  }
+
+  /** A Close is on its way, or DEALLOCATE has run. */
   remove(name: string): Undo {
     const before = this.named.get(name);
+    const wasOfSql = this.ofSql.delete(name);
     this.put(name, undefined);
     return () => {
       // Another one may have the name by now.
-      if (!this.named.has(name)) this.put(name, before);
+      if (this.has(name)) return;
+      this.put(name, before);
+      if (wasOfSql) this.ofSql.add(name);
     };
   }
 

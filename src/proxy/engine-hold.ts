@@ -73,12 +73,17 @@ export class EngineHold {
     if (use.pins.some(({ reason }) => reason === 'seed')) current.isRetired = true;
   }
 
-  /** A Query has run without an error. */
-  done(use: SessionUse): void {
-    this.parts.state.done(use);
+  /**
+   * Nothing will take back that one statement has run.
+   * @param tag what the engine says that it was. Names of portals and statements may deceive us about that.
+   */
+  done(use: SessionUse, tag: string): void {
+    const endsState = tag === 'DISCARD ALL';
+    const resetsSettings = endsState || (use.resetsSettings && tag === 'RESET');
+    this.parts.state.done({ resetsSettings, endsState });
     if (this.current === undefined) return;
-    if (use.resetsSettings) this.current.settings = new Map();
-    if (use.endsState) this.current.left = 'nothing';
+    if (resetsSettings) this.current.settings = new Map();
+    if (endsState) this.current.left = 'nothing';
   }
 
   /** The engine owes nothing and is idle; all its bytes have been passed on. */

@@ -16,7 +16,6 @@ import { EngineUnnamedStatement } from './engine-unnamed-statement.ts';
 import { ExportedStatements } from './exported-statements.ts';
 import { HiddenMessages } from './hidden-messages.ts';
 import { nothing } from './response-queue.ts';
-import { nameFault } from './statement-names.ts';
 import type { Turns } from './turns.ts';
 
 /** Constants that stand for the time at which the statement is parsed. */
@@ -68,12 +67,15 @@ export class EngineStatements {
     this.exported.endOfBatch(link);
   }
 
-  /** The client's Parse, with a name. Throws when it may not have that name. */
+  /**
+   * The client's Parse, with a name. Throws when it may not have that name.
+   * @param note called when it has got it
+   */
   parse(
     link: EngineLink,
     message: ParseMessage,
     { classified, isFailed }: ParseContext,
-    settle: (done: boolean) => void,
+    note: () => (done: boolean) => void,
   ): void {
     const { turns, client, batches, pin } = this.parts;
     const preparation = this.parts.preparation(link);
@@ -88,6 +90,7 @@ export class EngineStatements {
       pin('a statement that was prepared behind SET LOCAL');
     const undo = client.add(message.name, statement);
     client.changing(message.name, batches);
+    const settle = note();
     const settled = (done: boolean): void => {
       if (!done) undo();
       settle(done);
@@ -137,23 +140,20 @@ export class EngineStatements {
   }
 
   /** The client's Close. */
-  close(name: string, settle: (done: boolean) => void): void {
+  close(link: EngineLink, name: string, settle: (done: boolean) => void): void {
     const { turns, client, batches } = this.parts;
+    this.exported.close(link, name);
+    // Of the protocol's, the connection keeps it for whoever prepares the same.
+    const message = client.ofSql.has(name) ? closeStatement(name) : closesNothing;
     const undo = client.remove(name);
     client.changing(name, batches);
-    // The connection keeps it for whoever prepares the same.
-    turns.forward(closesNothing, {
+    turns.forward(message, {
       of: 'close',
       settle: (done) => {
         if (!done) undo();
         settle(done);
       },
     });
-  }
-
-  /** As `nameFault`. */
-  fault(text: ClassifiedText, mayKnowMore: boolean): HatiError | undefined {
-    return nameFault(text, this.parts.client, mayKnowMore);
   }
 
   private makeRoom(link: EngineLink, engine: EngineStatement): void {

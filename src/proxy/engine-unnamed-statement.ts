@@ -79,13 +79,7 @@ export class EngineUnnamedStatement {
   /** A Query, or Close of the unnamed statement: PostgreSQL lets go of it. @returns what undoes that. */
   end(link: EngineLink): Undo {
     const { client, batches } = this.parts;
-    const before = client.unnamed;
-    client.unnamed = undefined;
-    client.changing('', batches);
     link.statements.unnamed = undefined;
-    const changes = client.unnamedChanges;
-    return () => {
-      if (client.unnamedChanges === changes) client.unnamed = before;
-    };
+    return client.endUnnamed(batches);
   }
 }

@@ -21,10 +21,15 @@ export class ExportedStatements {
 
   /**
    * What names them is about to be sent.
-   * @param isBatch whether it comes in an extended batch, which ends with the client's own Sync.
-   * @returns to be called behind it, where it is no batch.
+   * @param isBatch whether it comes in an extended batch, which ends with the client's own Sync
+   * @returns to be called once a Query that ends the batch is answered, or where there is none behind it; undefined where there is
+   *   nothing to do.
    */
-  add(link: EngineLink, { executed, deallocated }: SessionUse, isBatch: boolean): () => void {
+  add(
+    link: EngineLink,
+    { executed, deallocated }: SessionUse,
+    isBatch: boolean,
+  ): (() => void) | undefined {
     const names = [...new Set([...executed, ...deallocated])].filter((name) => {
       const statement = this.client.get(name);
       return statement !== undefined && this.exported.get(name) !== statement.engine;
@@ -39,12 +44,27 @@ export class ExportedStatements {
       );
       if (isBatch) this.exported.set(name, engine);
     }
-    if (isBatch || names.length === 0) return () => undefined;
-    this.hidden.sync();
+    if (names.length === 0) return undefined;
+    if (!isBatch) this.hidden.sync();
     return () => {
-      for (const name of names) this.withdraw(link, name);
+      for (const name of names) {
+        this.exported.delete(name);
+        // DEALLOCATE and PREPARE in one Query: it is the client's own now.
+        if (!this.client.ofSql.has(name)) this.withdraw(link, name);
+      }
       this.hidden.sync();
     };
+  }
+
+  /** The client closes it: the engine's goes first. */
+  close(link: EngineLink, name: string): void {
+    if (this.exported.delete(name)) this.withdraw(link, name);
+  }
+
+  /** The engine has let go of it, or of all. */
+  ended(name?: string): void {
+    if (name === undefined) this.exported.clear();
+    else this.exported.delete(name);
   }
 
   /** Before the Sync that ends it. */

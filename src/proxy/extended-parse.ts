@@ -9,6 +9,7 @@ import type { OwnObjects } from './own-objects.ts';
 import type { Decision } from './pipeline.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { refusalOf } from './refusal-of.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { Turns } from './turns.ts';
 
 export interface ExtendedParseParts {
@@ -17,6 +18,7 @@ export interface ExtendedParseParts {
   readonly judged: PreparedStatements;
   readonly client: ClientStatements;
   readonly prepared: EngineStatements;
+  readonly owed: ResponseQueue;
   readonly status: () => TransactionStatus;
   readonly judge: (
     statement: { readonly text: Buffer; readonly parameterTypes: readonly number[] },
@@ -78,7 +80,7 @@ export class ExtendedParse {
     }
     const context = { classified, isFailed: status() === 'failed' };
     const taken = refusalOf(() =>
-      prepared.parse(link, { name, text, parameterTypes }, context, note()),
+      prepared.parse(link, { name, text, parameterTypes }, context, note),
     );
     return taken && this.refuse(name, taken);
   }
@@ -97,18 +99,19 @@ export class ExtendedParse {
       );
     }
     const { name } = message;
-    if (name !== '' && (client.get(name) !== undefined || client.ofSql.has(name)))
+    if (name !== '' && client.has(name))
       return turns.refuse(new HatiError('prepared_statement_exists', { params: { name } }));
     return turns.answer(() => own.parse(message, statement));
   }
 
   /** PostgreSQL lets go of the unnamed statement before it reads the text that was to replace it. */
   private refuse(name: string, error: HatiError): undefined {
-    const { own, turns, client } = this.parts;
-    if (name === '') {
-      refusalOf(() => own.yieldStatement(name));
-      client.unnamed = undefined;
-    }
-    turns.refuse(error);
+    const { own, turns, client, owed } = this.parts;
+    if (name !== '') return turns.refuse(error);
+    own.yieldStatement(name);
+    const undo = client.endUnnamed(owed);
+    return turns.refuse(error, (_, { isDiscarded }) => {
+      if (isDiscarded) undo();
+    });
   }
 }

@@ -1,5 +1,4 @@
 import type { EngineLink } from '../engine/pool/link.ts';
-import { HatiError } from '../errors.ts';
 import type { SessionUse } from '../policy/session-use.ts';
 import type { ClassifiedText, Statement } from '../sql/statement.ts';
 import {
@@ -9,21 +8,21 @@ import {
   decodeParse,
   type BindNames,
 } from '../wire/decode.ts';
-import { bindTo, closeStatement, describeStatement } from '../wire/frontend-messages.ts';
+import { bindTo, describeStatement } from '../wire/frontend-messages.ts';
 import type { EngineHold } from './engine-hold.ts';
 import { ExtendedParse, type ExtendedParseParts } from './extended-parse.ts';
 import { Portals } from './portals.ts';
 import { refusalOf } from './refusal-of.ts';
 import { ResultShapes } from './result-shapes.ts';
-import type { ResponseQueue } from './response-queue.ts';
-import { namesStatements, noteRan, wholeUse } from './statement-names.ts';
+import { RunsByName } from './runs-by-name.ts';
+import { namesStatements, noteRan } from './statement-names.ts';
 import { UsableStatements } from './usable-statements.ts';
 
 export interface ExtendedQueryParts extends ExtendedParseParts {
   readonly hold: EngineHold;
-  readonly owed: ResponseQueue;
-  /** What would keep an engine connection is refused. */
+  /** As of `RunsByNameParts`. */
   readonly refusesPins: boolean;
+  readonly mayKnowMore: () => boolean;
   readonly useOf: (text: ClassifiedText) => SessionUse;
 }
 
@@ -32,6 +31,7 @@ export interface ExtendedQueryParts extends ExtendedParseParts {
  * it is called on the engine's side is ours (`engine-statements.ts`). Portals keep their names (`portals.ts`).
  */
 export class ExtendedQuery {
+  readonly runs: RunsByName;
   private readonly parts: ExtendedQueryParts;
   private readonly parsing: ExtendedParse;
   private readonly shapes: ResultShapes;
@@ -44,13 +44,20 @@ export class ExtendedQuery {
     this.parsing = new ExtendedParse(parts);
     this.shapes = new ResultShapes(parts.turns);
     this.statements = new UsableStatements({ ...parts, shapes: this.shapes });
-    this.portals = new Portals({ ...parts, exported });
+    this.runs = new RunsByName({
+      ...parts,
+      isUndecided: (name) => this.isUndecided(name),
+      isPortalUndecided: (name) => this.portals.isUndecided(name),
+      textOfPortal: (name) => this.portals.textOf(name),
+    });
+    this.portals = new Portals({ ...parts, exported, runs: this.runs });
   }
 
   /** What is behind the name depends on answers that are still to come. */
   isUndecided(name: string): boolean {
-    const { client, judged, owed } = this.parts;
-    return client.isUndecided(name, owed) || (judged.isCrowded(name) && !owed.isEmpty);
+    const { client, judged, own, owed } = this.parts;
+    if (client.isUndecided(name, owed)) return true;
+    return !owed.isEmpty && (judged.isCrowded(name) || own.hasStatement(name));
   }
 
   /** An error in the batch before may have kept a Parse or Close of this name from happening. */
@@ -78,12 +85,15 @@ export class ExtendedQuery {
   }
 
   bind(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, judged, turns } = this.parts;
+    const { own, judged, turns, owed } = this.parts;
     const names = decodeBindNames(body);
     if (turns.isSkipping) return undefined;
     if (this.isUndecided(names.statement))
       return this.onceDecided(names.statement, () => this.bind(raw, body));
     if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(body));
+    const replaces = { kind: 'portal', name: names.portal } as const;
+    if (this.runsUndecided(names.statement) || (own.has(replaces) && !owed.isEmpty))
+      return this.decided().then((goesOn) => (goesOn ? this.bind(raw, body) : undefined));
     const refusal =
       refusalOf(() => own.yieldPortal(names.portal)) ??
       judged.recheck(names.statement) ??
@@ -135,7 +145,7 @@ export class ExtendedQuery {
   }
 
   close(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const { own, turns, judged, prepared, client } = this.parts;
+    const { own, turns, judged, prepared } = this.parts;
     const object = decodeObjectName(body, 'Close');
     if (turns.isSkipping) return undefined;
     if (object.kind === 'statement' && this.isUndecided(object.name))
@@ -144,7 +154,7 @@ export class ExtendedQuery {
     if (own.has(object)) return turns.answer(() => own.close(object), 'always');
     return turns.withEngine(
       (link) => {
-        if (object.kind === 'portal') turns.forward(raw, 'close');
+        if (object.kind === 'portal') this.portals.close(raw, object.name);
         else if (object.name === '') {
           const undo = prepared.unnamed.end(link);
           const settle = judged.closed('');
@@ -155,12 +165,7 @@ export class ExtendedQuery {
               settle(done);
             },
           });
-        } else if (client.ofSql.has(object.name)) {
-          turns.forward(closeStatement(object.name), {
-            of: 'close',
-            settle: judged.closed(object.name),
-          });
-        } else prepared.close(object.name, judged.closed(object.name));
+        } else prepared.close(link, object.name, judged.closed(object.name));
         return undefined;
       },
       (response) => turns.fail(response),
@@ -185,21 +190,26 @@ export class ExtendedQuery {
     return undefined;
   }
 
-  /** As `wholeUse` of `statement-names.ts`. */
-  wholeUse(use: SessionUse): SessionUse {
-    return wholeUse(use, this.parts.client, this.parts.useOf);
+  /** As `Portals.declaring`. */
+  declaring(name: string): ((done: boolean) => void) | undefined {
+    return this.portals.declaring(name);
   }
 
-  /** It is about to run. */
-  running(use: SessionUse): void {
-    const { hold, client } = this.parts;
-    hold.running(use);
-    for (const name of use.prepared) client.ofSql.add(name);
+  /** As `noteRan`. */
+  ran(link: EngineLink, ran: readonly Statement[], tag: string): void {
+    const { client, own, prepared } = this.parts;
+    noteRan(link, ran, tag, { client, own, exported: prepared.exported });
   }
 
-  /** These have run. */
-  ended(link: EngineLink, statements: readonly Statement[]): void {
-    noteRan(statements, this.parts.client, link);
+  /** What the statement runs by name depends on answers that are still to come. */
+  private runsUndecided(name: string): boolean {
+    const text = this.statementOf(name)?.classified;
+    return text !== undefined && this.runs.areUndecided(text);
+  }
+
+  private statementOf(name: string): { readonly classified: ClassifiedText } | undefined {
+    const { client } = this.parts;
+    return name === '' ? client.unnamed : client.get(name);
   }
 
   private forwardBind(
@@ -208,25 +218,20 @@ export class ExtendedQuery {
     body: Buffer,
     names: BindNames,
   ): Promise<void> | undefined {
-    const { turns, client, prepared, own, useOf } = this.parts;
-    const named = client.get(names.statement);
-    const statement = names.statement === '' ? client.unnamed : named;
-    const before = this.portals.replace(names.portal, named);
-    if (statement !== undefined) {
-      const { classified } = statement;
+    const { turns, prepared, hold } = this.parts;
+    const classified = this.statementOf(names.statement)?.classified;
+    if (classified !== undefined) {
+      const whole = this.runs.whole(classified);
+      const refusal = this.runs.fault(whole);
+      if (refusal !== undefined) return turns.refuse(refusal);
       classified.runs += 1;
-      const use = this.wholeUse(useOf(classified));
-      const [pin] = this.parts.refusesPins ? use.pins : [];
-      if (pin !== undefined)
-        return turns.refuse(new HatiError('pinning_refused', { params: { what: pin.detail } }));
-      this.running(use);
-      if (namesStatements(use)) prepared.exported.add(link, use, true);
-      if (use.endsPrepared) own.clear();
-      this.portals.note(names.portal, use, classified);
+      hold.running(whole.use);
+      if (namesStatements(whole.use)) prepared.exported.add(link, whole.use, true);
     }
-    return this.statements.use(link, names.statement, (known) => {
-      const message = known === undefined ? raw : bindTo(known.engine.name, body, names);
-      this.portals.bind(message, names.portal, before);
+    return this.statements.use(link, names.statement, (statement) => {
+      const message = statement === undefined ? raw : bindTo(statement.engine.name, body, names);
+      const made = classified && { name: names.statement, classified, statement };
+      this.portals.bind(message, names.portal, made);
     });
   }
 }

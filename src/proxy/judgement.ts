@@ -3,28 +3,21 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import { authorizeFunctionCall } from '../policy/large-objects.ts';
 import { sessionUse, type SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
-import { first } from '../shared/first.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
-import type { EngineStatements } from './engine-statements.ts';
 import type { ExtendedQuery } from './extended-query.ts';
 import { decide, type Decision, type PipelineParts } from './pipeline.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
-import type { SessionState } from './session-state.ts';
 import type { Turns } from './turns.ts';
 
 export interface JudgementParts {
   readonly turns: Turns;
   readonly judged: PreparedStatements;
-  readonly prepared: EngineStatements;
   readonly extended: ExtendedQuery;
-  readonly state: SessionState;
   readonly meter: SessionMeter;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
   readonly pipeline: PipelineParts;
-  /** What would keep an engine connection is refused. */
-  readonly refusesPins: boolean;
   /** Told of each text that goes to the engine. */
   readonly onText: (text: ClassifiedText) => void;
 }
@@ -76,30 +69,22 @@ export class Judgement {
     then: (decision: Decision) => Promise<void> | undefined,
   ): Promise<void> | undefined {
     const { extended } = this.parts;
-    const isUndecided = (name: string): boolean => extended.isUndecided(name);
     const mustWait =
-      decision.action === 'forward' &&
-      decision.classified.statements.some(
-        ({ executed, deallocated, prepared }) =>
-          executed.some(isUndecided) || deallocated.some(isUndecided) || prepared.some(isUndecided),
-      );
+      decision.action === 'forward' && extended.runs.areUndecided(decision.classified);
     if (!mustWait) return then(this.checked(decision));
     return extended.decided().then((goesOn) => (goesOn ? then(this.checked(decision)) : undefined));
   }
 
-  private checked(made: Decision): Decision {
-    const { judged, extended, prepared, state, refusesPins, onText } = this.parts;
-    const decision = judged.onDecision(made);
+  private checked(decision: Decision): Decision {
+    const { judged, extended, onText } = this.parts;
     if (decision.action !== 'forward') return decision;
-    const use = extended.wholeUse(this.useOf(decision.classified));
-    const [pin] = refusesPins ? use.pins : [];
-    const error =
-      pin === undefined
-        ? (prepared.fault(decision.classified, state.pinned.has('code')) ??
-          first(use.executed, (name) => judged.recheck(name)))
-        : new HatiError('pinning_refused', { params: { what: pin.detail } });
+    const { classified } = decision;
+    const { runs } = extended;
+    const whole = runs.whole(classified);
+    const error = runs.fault(whole) ?? runs.nameFault(classified);
     if (error !== undefined) return { action: 'refuse', error };
-    onText(decision.classified);
+    for (const text of whole.texts) judged.running(text);
+    onText(classified);
     return decision;
   }
 }

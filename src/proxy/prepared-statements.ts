@@ -6,13 +6,14 @@ import { authorizeSettingNames } from '../policy/settings.ts';
 import { authorizeParameterTypes } from '../policy/types.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { decodeBind } from '../wire/decode.ts';
-import type { Decision } from './pipeline.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 
 export interface PreparedStatementsParts {
   readonly authority: Authority;
   readonly catalogue: () => Catalogue;
   readonly searched: SearchedSchemas;
+  /** The client has prepared something under that name. */
+  readonly isPrepared: (name: string) => boolean;
 }
 
 /** What a statement was judged by, so that it can be judged again. */
@@ -28,8 +29,9 @@ interface Grounds {
   readonly searched: ReadonlySet<string>;
 }
 
-interface Entry {
-  /** All that may be behind the name: the last that the engine confirmed, and what was sent since. */
+/** What a name, or a portal, stands for. */
+export interface Entry {
+  /** All that may be behind it: the last that the engine confirmed, and what was sent since. */
   judged: readonly Judged[];
   grounds: Grounds;
 }
@@ -54,31 +56,21 @@ export class PreparedStatements {
   private readonly parts: PreparedStatementsParts;
   private readonly entries = new Map<string, Entry>();
   private bytes = 0;
-  /** An entry had to go that the engine may still have. */
-  private hasForgotten = false;
 
   constructor(parts: PreparedStatementsParts) {
     this.parts = parts;
     this.areJudged = !isUnrestricted(parts.authority);
   }
 
-  /** @returns the decision, or a refusal on account of what the text runs by name. */
-  onDecision(decision: Decision): Decision {
-    if (decision.action !== 'forward' || !this.areJudged) return decision;
-    const { classified } = decision;
-    for (const { executed, prepared } of classified.statements) {
-      for (const name of executed) {
-        const error = this.recheck(name);
-        if (error !== undefined) return { action: 'refuse', error };
-      }
-      // Whether it came to be is not known here, so what was behind the name before stays as well.
-      for (const name of prepared) {
-        const known = this.entries.get(name)?.judged ?? [];
-        if (!known.some((each) => each.classified === classified))
-          this.add(name, { classified, parameterTypes: [] });
-      }
+  /** The text is about to run; it may PREPARE. */
+  running(classified: ClassifiedText): void {
+    if (!this.areJudged) return;
+    // Whether it will come to be is not known here, so what was behind the name before stays as well.
+    for (const name of classified.statements.flatMap(({ prepared }) => prepared)) {
+      const known = this.entries.get(name)?.judged ?? [];
+      if (!known.some((each) => each.classified === classified))
+        this.add(name, { classified, parameterTypes: [] });
     }
-    return decision;
   }
 
   /** So much was sent for this name that answers have to be waited for. */
@@ -109,13 +101,28 @@ export class PreparedStatements {
   /** The refusal, if what is behind the name may no longer run. */
   recheck(name: string): HatiError | undefined {
     if (!this.areJudged) return undefined;
-    const grounds = this.grounds();
     const entry = this.entries.get(name);
-    if (entry === undefined) {
-      // The engine's to refuse, unless it is one that we had to forget and can't judge again.
-      if (!this.hasForgotten) return undefined;
-      return new HatiError('prepared_statement_forgotten', { params: { name } });
-    }
+    if (entry !== undefined) return this.recheckEntry(entry);
+    // The engine's to refuse, unless it is one that we had to forget and can't judge again.
+    if (!this.parts.isPrepared(name)) return undefined;
+    return new HatiError('prepared_statement_forgotten', { params: { name } });
+  }
+
+  /** The same for SQL's EXECUTE, which gives it values that are not seen as such. */
+  recheckExecuted(name: string): HatiError | undefined {
+    const values = this.settingParameters(name).map(() => undefined);
+    return this.recheck(name) ?? authorizeSettingNames(this.parts.authority, values);
+  }
+
+  /** What a portal that is made of it now will be judged by; undefined where that need not be. */
+  entryOf(name: string): Entry | undefined {
+    const entry = this.areJudged ? this.entries.get(name) : undefined;
+    return entry && { ...entry };
+  }
+
+  /** As `recheck`. */
+  recheckEntry(entry: Entry): HatiError | undefined {
+    const grounds = this.grounds();
     if (areSame(entry.grounds, grounds)) return undefined;
     const { authority } = this.parts;
     const catalogue = this.parts.catalogue();
@@ -131,14 +138,18 @@ export class PreparedStatements {
 
   /** Values that a Bind gives to names of settings. */
   checkValues(name: string, body: Buffer): HatiError | undefined {
-    const numbers = (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
-      classified.statements.flatMap((statement) => statement.settingParameters),
-    );
+    const numbers = this.settingParameters(name);
     if (numbers.length === 0) return undefined;
     const { parameters } = decodeBind(body);
     // Text and binary are the same bytes for text.
     const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
     return authorizeSettingNames(this.parts.authority, names);
+  }
+
+  private settingParameters(name: string): readonly number[] {
+    return (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
+      classified.statements.flatMap((statement) => statement.settingParameters),
+    );
   }
 
   private add(name: string, judged: Judged): void {
@@ -152,7 +163,6 @@ export class PreparedStatements {
     this.bytes += judged.classified.bytes;
     for (const oldest of this.entries.keys()) {
       if (this.bytes <= mostBytes || oldest === name) break;
-      this.hasForgotten = true;
       this.change(oldest, () => []);
     }
   }

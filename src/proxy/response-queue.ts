@@ -30,8 +30,8 @@ export interface Noted {
 export interface Outcome {
   /** It was never looked at, because of an error before it. */
   readonly isDiscarded: boolean;
-  /** How many statements of a Query have run. */
-  readonly completed: number;
+  /** What the engine says has run: of a Query the statements that did, of an Execute the one, unless rows are left. */
+  readonly tags: readonly string[];
   /** The body of the RowDescription or NoData that answers a Describe. */
   readonly description?: Buffer | undefined;
 }
@@ -39,6 +39,7 @@ export interface Outcome {
 export interface Refusal {
   readonly of: 'message' | 'query';
   readonly response: Buffer;
+  readonly settle?: Noted['settle'] | undefined;
 }
 
 /** Which entry an answer completes. RowDescription and NoData complete a Describe only. */
@@ -56,17 +57,11 @@ const completes: ReadonlyMap<number, Kind> = new Map<number, Kind>([
 /** In place of a message that is not the client's. */
 export const nothing = Buffer.alloc(0);
 
-/** Each statement of a Query ends with one of these. */
-const endsStatement: ReadonlySet<number> = new Set([
-  Backend.CommandComplete,
-  Backend.EmptyQueryResponse,
-]);
-
 export class ResponseQueue {
   private entries: Expected[] = [];
   private copying = false;
-  /** Statements of the Query at the head that have run. */
-  private completed = 0;
+  /** Of the Query at the head, where somebody wants them. */
+  private tags: string[] = [];
   private copyWaiters: (() => void)[] = [];
   private skipping = false;
   private unsynced = false;
@@ -127,7 +122,7 @@ export class ResponseQueue {
     if (kind === 'sync') {
       this.skipping = false;
     } else if (this.skipping) {
-      settle(expected, false, { isDiscarded: true, completed: 0 });
+      settle(expected, false, { isDiscarded: true, tags: [] });
       return;
     }
     if (kind === 'query') this.lastQuery = this.sent;
@@ -172,14 +167,15 @@ export class ResponseQueue {
       this.wakeCopy();
       return undefined;
     }
-    if (endsStatement.has(type)) this.completed += 1;
     const completed = completes.get(type);
     const head = this.entries[0];
+    const tags = type === Backend.CommandComplete && body !== undefined ? [tagOf(body)] : [];
+    if (head !== undefined && isQuery(head)) this.tags.push(...tags);
     if (completed === undefined || head === undefined || completed !== kindOf(head))
       // The first half of what a Describe of a statement brings.
       return type === Backend.ParameterDescription ? head && showsOf(head) : undefined;
     this.copying = false;
-    settle(head, true, { isDiscarded: false, completed: 0, description: body });
+    settle(head, true, { isDiscarded: false, tags, description: body });
     this.shift();
     return showsOf(head);
   }
@@ -203,7 +199,7 @@ export class ResponseQueue {
     for (const entry of discarded.toReversed()) {
       if (needsBodies(entry)) this.thorough -= 1;
       if (isQuery(entry)) this.done += 1;
-      settle(entry, false, { isDiscarded: entry !== head, completed: 0 });
+      settle(entry, false, { isDiscarded: entry !== head, tags: [] });
     }
     this.wake();
     return isApart(head) ? nothing : responseOf(head);
@@ -224,10 +220,10 @@ export class ResponseQueue {
     this.done += 1;
     this.progress += 1;
     this.shift();
-    const { completed, queryFailed } = this;
-    this.completed = 0;
+    const { tags, queryFailed } = this;
+    this.tags = [];
     this.queryFailed = false;
-    settle(head, !queryFailed, { isDiscarded: false, completed });
+    settle(head, !queryFailed, { isDiscarded: false, tags });
     return showsOf(head);
   }
 
@@ -288,8 +284,14 @@ function showsOf(expected: Expected): Buffer | undefined {
 /** The completions of these are not among what the scanner always keeps whole. */
 function needsBodies(expected: Expected): boolean {
   if (typeof expected !== 'object' || 'response' in expected) return false;
-  const { of, shows } = expected;
-  return of === 'describe' || (shows !== undefined && (of === 'bind' || of === 'execute'));
+  const { of, shows, settle: wantsTags } = expected;
+  if (of === 'execute' || of === 'query') return (shows ?? wantsTags) !== undefined;
+  return of === 'describe' || (of === 'bind' && shows !== undefined);
+}
+
+/** The body of a CommandComplete. */
+function tagOf(body: Buffer): string {
+  return body.toString('latin1', 0, body.length - 1);
 }
 
 function isApart(expected: Expected): boolean {

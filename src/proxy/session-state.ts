@@ -76,8 +76,8 @@ export class SessionState {
     if (resetsSettings || settings.some(isReadByParse)) this.reading = { settings: undefined };
   }
 
-  /** A text that was a Query of its own has run, without an error. */
-  done({ resetsSettings, endsState }: SessionUse): void {
+  /** It has run, and nothing will take that back. */
+  done({ resetsSettings, endsState }: Pick<SessionUse, 'resetsSettings' | 'endsState'>): void {
     if (endsState) {
       this.pins.clear();
       for (const [reason, detail] of this.held) this.pins.set(reason, detail);

@@ -66,12 +66,10 @@ export class SimpleQuery {
   }
 
   private onDecision(raw: Buffer, decision: Decision): Promise<void> | undefined {
-    const { owed, outlets, turns, client } = this.parts;
+    const { owed, outlets, turns } = this.parts;
     const isLost = owed.hasExecuted || (owed.isUnsynced && decision.action === 'answer');
     if (isLost && outlets.status() === 'idle')
       return this.refuseInBatch(decision.action === 'refuse' ? decision.error : undefined);
-    // As with every Query, whatever becomes of it.
-    if (decision.action !== 'forward') client.unnamed = undefined;
     switch (decision.action) {
       case 'forward':
         return turns.withEngine(
@@ -79,10 +77,19 @@ export class SimpleQuery {
           (response) => turns.failQuery(response),
         );
       case 'refuse':
-        return turns.refuseQuery(decision.error);
+        return this.refuse(decision.error);
       case 'answer':
         return this.answer(decision);
     }
+  }
+
+  /** As with every Query that PostgreSQL looks at, the unnamed statement is gone. */
+  private refuse(error: HatiError): undefined {
+    const { turns, client, owed } = this.parts;
+    const undo = client.endUnnamed(owed);
+    return turns.refuseQuery(error, (_, { isDiscarded }) => {
+      if (isDiscarded) undo();
+    });
   }
 
   /**
@@ -103,35 +110,50 @@ export class SimpleQuery {
     decision: Extract<Decision, { action: 'forward' }>,
   ): Promise<void> | undefined {
     const { classified, text } = decision;
-    const { owed, outlets, turns, extended, judgement, prepared, own, hold } = this.parts;
-    const use = extended.wholeUse(judgement.useOf(classified));
+    const { owed, outlets, turns, extended, prepared, hold } = this.parts;
+    const { statements } = classified;
+    const { use } = extended.runs.whole(classified);
     // It must be known of each message behind a COPY whether the engine reads it as one of that.
     if (use.copiesIn && !owed.isEmpty)
       return turns
         .caughtUp()
         .then((goesOn) => (goesOn ? this.forward(link, raw, decision) : undefined));
     classified.runs += 1;
-    extended.running(use);
+    hold.running(use);
     const inBatch = this.endBatch(link);
-    if (use.endsPrepared) own.clear();
     const undo = prepared.unnamed.end(link);
-    const after = prepared.exported.add(link, use, inBatch || use.copiesIn);
-    const ends = use.endsPrepared || use.resetsSettings || use.deallocated.length > 0;
-    const settle = (done: boolean, { completed, isDiscarded }: Outcome): void => {
+    const withdraw = prepared.exported.add(link, use, inBatch || use.copiesIn);
+    const cursors = use.declared.map((name) => extended.declaring(name));
+    const ends =
+      use.endsPrepared ||
+      use.resetsSettings ||
+      use.deallocated.length + use.prepared.length > 0 ||
+      cursors.some((each) => each !== undefined);
+    const ran = ends ? statements.map((each) => extended.runs.statementsOf(each)) : [];
+    const settle = (done: boolean, { tags, isDiscarded }: Outcome): void => {
       if (isDiscarded) undo();
-      const { statements } = classified;
-      extended.ended(link, done ? statements : statements.slice(0, completed));
+      else if (use.copiesIn) withdraw?.();
+      for (const [at, tag] of tags.entries()) extended.ran(link, ran[at] ?? [], tag);
+      for (const each of cursors) each?.(tags.includes('DECLARE CURSOR'));
       // In a transaction block it may still be taken back.
-      if (done && statements.length === 1 && outlets.status() === 'idle') hold.done(use);
+      const [tag] = statements.length === 1 && outlets.status() === 'idle' ? tags : [];
+      if (done && tag !== undefined) hold.done(use, tag);
     };
     const message = text === undefined ? raw : query(text);
     turns.querySent();
     extended.querySent();
-    turns.forward(message, ends || inBatch ? { of: 'query', settle } : 'query');
+    turns.forward(message, ends || inBatch || use.copiesIn ? { of: 'query', settle } : 'query');
     if (use.copiesIn) return owed.copyKnown();
-    after();
+    if (!ends && !inBatch) {
+      withdraw?.();
+      return undefined;
+    }
     // What comes behind must not be taken for something that this one ends.
-    return ends ? owed.drained() : undefined;
+    if (ends || withdraw !== undefined)
+      return owed.drained().then(() => {
+        if (!turns.isSkipping && !outlets.isOver()) withdraw?.();
+      });
+    return undefined;
   }
 
   /** A batch without Sync ends at what is no part of it. @returns whether there is one. */
@@ -142,8 +164,9 @@ export class SimpleQuery {
   }
 
   private async answer({ statements }: Extract<Decision, { action: 'answer' }>): Promise<void> {
-    const { outlets, turns, ownAnswers, log, meter } = this.parts;
+    const { outlets, turns, client, ownAnswers, log, meter } = this.parts;
     if (!(await turns.caughtUp())) return;
+    client.unnamed = undefined;
     try {
       for (const statement of statements) {
         turns.checkNotFailed();

@@ -1,9 +1,11 @@
 import { isEngineName } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
-import { combined, type SessionUse } from '../policy/session-use.ts';
+import type { SessionUse } from '../policy/session-use.ts';
 import type { ClassifiedText, Statement } from '../sql/statement.ts';
 import type { ClientStatements } from './client-statements.ts';
+import type { ExportedStatements } from './exported-statements.ts';
+import type { OwnObjects } from './own-objects.ts';
 
 /*
  * Names of prepared statements in SQL, which runs (EXECUTE), ends (DEALLOCATE, DISCARD) and makes (PREPARE) statements by them. They
@@ -24,14 +26,11 @@ export function nameFault(
   let isCleared = false;
   for (const { executed, deallocated, prepared, effects } of statements) {
     const isKnown = (name: string): boolean =>
-      made.has(name) ||
-      (!isCleared &&
-        !freed.has(name) &&
-        (client.get(name) !== undefined || client.ofSql.has(name)));
+      mayKnowMore || made.has(name) || (!isCleared && !freed.has(name) && client.has(name));
     // What the session did not prepare, another one may have; and names of ours are nobody else's.
-    const unknown = mayKnowMore
-      ? [...executed, ...deallocated].find(isEngineName)
-      : [...executed, ...deallocated].find((name) => !isKnown(name));
+    const unknown = [...executed, ...deallocated].find(
+      (name) => isEngineName(name) || !isKnown(name),
+    );
     if (unknown !== undefined)
       return new HatiError('prepared_statement_unknown', { params: { name: unknown } });
     const taken = prepared.find(
@@ -58,41 +57,40 @@ export function namesStatements({ executed, deallocated }: SessionUse): boolean 
   return executed.length + deallocated.length > 0;
 }
 
-/** @returns the use of a text, and of what it runs by name, and of what that runs. */
-export function wholeUse(
-  use: SessionUse,
-  client: ClientStatements,
-  useOf: (text: ClassifiedText) => SessionUse,
-): SessionUse {
-  if (use.executed.length === 0) return use;
-  const seen = new Set<string>();
-  const uses = [use];
-  for (const { executed } of uses) {
-    for (const name of executed) {
-      const statement = seen.has(name) ? undefined : client.get(name);
-      seen.add(name);
-      if (statement !== undefined) uses.push(useOf(statement.classified));
-    }
-  }
-  return combined(uses);
+/** What is known by name. */
+export interface NamedParts {
+  readonly client: ClientStatements;
+  readonly own: OwnObjects;
+  readonly exported: ExportedStatements;
 }
 
-/** Notes what statements that have run made of the names. */
+/**
+ * Notes what a statement made of the names.
+ * @param ran the statement, and those that it ran by name: one of them did what the engine says
+ * @param tag what the engine says
+ */
 export function noteRan(
-  statements: readonly Statement[],
-  client: ClientStatements,
   link: EngineLink,
+  ran: readonly Statement[],
+  tag: string,
+  { client, own, exported }: NamedParts,
 ): void {
-  for (const { effects, deallocated, prepared } of statements) {
-    // Nothing stays prepared: DISCARD ALL, DEALLOCATE ALL.
-    if (effects.includes('endsPrepared')) {
+  switch (tag) {
+    case 'DISCARD ALL':
+    case 'DEALLOCATE ALL':
       client.clear();
+      own.clear();
+      exported.ended();
       link.statements.clear();
-    }
-    for (const name of deallocated) {
-      client.remove(name);
-      client.ofSql.delete(name);
-    }
-    for (const name of prepared) client.ofSql.add(name);
+      break;
+    case 'DEALLOCATE':
+      for (const name of ran.flatMap(({ deallocated }) => deallocated)) {
+        client.remove(name);
+        exported.ended(name);
+      }
+      break;
+    case 'PREPARE':
+      for (const name of ran.flatMap(({ prepared }) => prepared)) client.ofSql.add(name);
+      break;
   }
 }

@@ -5,7 +5,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { TransactionStatus } from '../wire/protocol.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
-import type { Expected, Refusal, ResponseQueue } from './response-queue.ts';
+import type { Expected, Noted, Refusal, ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** What the session lets its messages do. The session alone holds the sockets. */
@@ -92,7 +92,7 @@ export class Turns {
   }
 
   /** A Bind of the unnamed portal. */
-  bindUnnamed(raw: Buffer): void {
+  bindUnnamed(raw: Buffer, settle?: (done: boolean) => void): void {
     const portal: UnnamedPortal = { isBound: false, isInBatch: true };
     this.unnamedPortal = portal;
     this.forward(raw, {
@@ -100,6 +100,7 @@ export class Turns {
       settle: (done) => {
         portal.isBound = done;
         if (!done && this.unnamedPortal === portal) this.unnamedPortal = undefined;
+        settle?.(done);
       },
     });
   }
@@ -122,12 +123,13 @@ export class Turns {
     return undefined;
   }
 
-  refuseQuery(error: HatiError): undefined {
+  /** @param settle as of `refuse` */
+  refuseQuery(error: HatiError, settle?: Noted['settle']): undefined {
     this.parts.log.refused(error);
-    this.failQuery(errorResponse(error));
+    this.failQuery(errorResponse(error), settle);
   }
 
-  failQuery(response: Buffer): void {
+  failQuery(response: Buffer, settle?: Noted['settle']): void {
     const { owed, outlets, hold } = this.parts;
     if (this.isAtRest || hold.link === undefined) {
       outlets.toClient(Buffer.concat([response, readyForQuery('idle')]));
@@ -135,24 +137,29 @@ export class Turns {
       return;
     }
     this.querySent();
-    owed.push({ of: 'query', response });
+    // Like every Query it ends the unnamed statement, whoever's that is.
+    hold.link.statements.unnamed = undefined;
+    owed.push({ of: 'query', response, settle });
     outlets.toEngine(refusedQuery);
   }
 
-  /** Refuses one message of an extended batch. */
-  refuse(error: HatiError): undefined {
+  /**
+   * Refuses one message of an extended batch.
+   * @param settle told when it turns out that an error before it has it discarded
+   */
+  refuse(error: HatiError, settle?: Noted['settle']): undefined {
     this.parts.log.refused(error);
-    this.fail(errorResponse(error));
+    this.fail(errorResponse(error), settle);
   }
 
-  fail(response: Buffer): void {
+  fail(response: Buffer, settle?: Noted['settle']): void {
     const { owed, outlets, hold } = this.parts;
     if (hold.link === undefined) {
       outlets.toClient(response);
       this.discarding = true;
       return;
     }
-    owed.push({ of: 'message', response });
+    owed.push({ of: 'message', response, settle });
     outlets.toEngine(refusedMessage);
   }
 

@@ -12,7 +12,6 @@ import { engineLogins, type Logins } from './logins.ts';
 export function startPools(
   { pool, limits }: Config,
   logins: EngineLogins,
-  log: Logger,
 ): Record<EngineRole, EnginePool> {
   const start = (role: EngineRole, size: number): EnginePool =>
     new EnginePool({
@@ -22,7 +21,6 @@ export function startPools(
       queueMs: pool.queueSeconds * 1_000,
       idleMs: pool.idleSeconds * 1_000,
       lifetimeMs: pool.lifetimeSeconds * 1_000,
-      log,
     });
   return { reader: start('reader', pool.readers), writer: start('writer', pool.writers) };
 }

@@ -149,7 +149,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     started.add(async () => {
       for (const each of new Set(Object.values(terminators))) await each.close();
     });
-    const pools = startPools(config, engine, log);
+    const pools = startPools(config, engine);
     started.add(async () => {
       await Promise.all(Object.values(pools).map((pool) => pool.stop()));
     });

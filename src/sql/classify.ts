@@ -29,6 +29,8 @@ export function classify(text: string, parsed: readonly RawStmt[]): readonly Sta
       prepared: [...findings.prepared],
       executed: [...findings.executed],
       deallocated: [...findings.deallocated],
+      declared: [...findings.declared],
+      fetched: [...findings.fetched],
       effects: [...findings.effects],
       system: systemCalls[index],
     };

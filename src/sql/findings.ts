@@ -24,6 +24,9 @@ export class Findings {
   readonly executed = new Set<string>();
   /** Names that DEALLOCATE ends. */
   readonly deallocated = new Set<string>();
+  /** Names of cursors that DECLARE makes, and that FETCH and MOVE run. */
+  readonly declared = new Set<string>();
+  readonly fetched = new Set<string>();
   /** pg_temp is mentioned somewhere, as a name of any kind. */
   namesTemporary = false;
   /** `set_config` calls whose computed name is known after all; see `settingOfCatalogueRow`. */

@@ -111,7 +111,10 @@ const described: { readonly [Name in Exclude<NodeName, Listed>]: Rule<NodeOf<Nam
     else findings.deallocated.add(node.name);
   },
   DeclareCursorStmt: rules.declareCursor,
-  FetchStmt: (node, findings) => findings.act(object(node.ismove ? 'MOVE' : 'FETCH')),
+  FetchStmt: (node, findings) => {
+    findings.act(object(node.ismove ? 'MOVE' : 'FETCH'));
+    findings.fetched.add(node.portalname ?? '');
+  },
   ClosePortalStmt: object('CLOSE'),
 
   // The session

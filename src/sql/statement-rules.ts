@@ -103,6 +103,7 @@ const holdOption = 0x20;
 
 export function declareCursor(statement: DeclareCursorStmt, findings: Findings): void {
   findings.act({ class: 'object', verb: 'DECLARE' });
+  findings.declared.add(statement.portalname ?? '');
   findings.effects.add((statement.options ?? 0) & holdOption ? 'cursorWithHold' : 'cursor');
 }
 

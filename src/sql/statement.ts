@@ -172,6 +172,10 @@ export interface Statement {
   readonly executed: readonly string[];
   /** Names of prepared statements that it ends (DEALLOCATE). */
   readonly deallocated: readonly string[];
+  /** Names of cursors that it makes (DECLARE). */
+  readonly declared: readonly string[];
+  /** Names of cursors that it runs (FETCH, MOVE); portals of the protocol are such, too. */
+  readonly fetched: readonly string[];
   readonly effects: readonly SessionEffect[];
   /** Set when the statement is one of ours to answer; see `system-call.ts`. */
   readonly system: SystemCall | undefined;

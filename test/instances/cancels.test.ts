@@ -130,22 +130,26 @@ test('equal ones while the first is under way: what began since is cancelled, by
   const cancelled = ['E 57014 canceling statement due to user request', 'Z I'];
   const before = await forwarded();
   let release = (): void => undefined;
-  second.store.set({ until: new Promise((resolve) => (release = resolve)) });
+  const released = new Promise<void>((resolve) => (release = resolve));
+  second.store.set({ holds: { text: '"kind":"done"', until: released } });
   await begin();
   const requests = [cancelAt(second.proxy, processId, secret)];
-  expect(show(await client.untilReady()).slice(-2)).toEqual(cancelled);
-  // It has arrived, and the second proxy does not know.
-  await begin();
-  for (let count = 0; count < 20; count += 1)
-    requests.push(cancelAt(second.proxy, processId, secret));
-  await until(
-    async () => (await metric(second.proxy, 'hatidata_sessions', 'arriving')) === requests.length,
-  );
-  // What was sent before has been read by then.
-  here.client.send(f.query('SELECT 1'));
-  await here.client.untilReady();
-  release();
-  second.store.set({});
+  try {
+    expect(show(await client.untilReady()).slice(-2)).toEqual(cancelled);
+    // It has arrived, and the second proxy does not know.
+    await begin();
+    for (let count = 0; count < 20; count += 1)
+      requests.push(cancelAt(second.proxy, processId, secret));
+    await until(
+      async () => (await metric(second.proxy, 'hatidata_sessions', 'arriving')) === requests.length,
+    );
+    // What was sent before has been read by then.
+    here.client.send(f.query('SELECT 1'));
+    await here.client.untilReady();
+  } finally {
+    second.store.set({});
+    release();
+  }
   await Promise.all(requests);
   expect(show(await client.untilReady()).slice(-2)).toEqual(cancelled);
   expect(await forwarded()).toBe(before + 2);

@@ -1,5 +1,5 @@
 /** Twenty clients, two engine connections: what a session has follows it, and nothing of it is seen by another. */
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestProxy, testConfig, type TestProxy } from '../fixtures/proxy.ts';
 import { frontend as f, RawClient, show } from '../fixtures/raw-client.ts';
@@ -206,6 +206,25 @@ describe('prepared statements', () => {
       expect(show(await client.untilReady())).toEqual([expect.stringMatching(/^E 26000/), 'Z I']);
       client.close();
     }
+  });
+
+  test('the unnamed one is prepared again where another session had a Query refused', async () => {
+    const pairs = await Promise.all([0, 1].map(() => RawClient.login(proxy.port)));
+    const [one, two] = pairs as [RawClient, RawClient];
+    const answer = async (client: RawClient, ...messages: Buffer[]): Promise<string[]> => {
+      client.send(...messages, f.sync());
+      return show(await client.untilReady());
+    };
+    const run = (name: string): Buffer[] => [f.bind('', name), f.execute('')];
+    await answer(two, f.parse('begin', 'BEGIN'), f.parse('end', 'ROLLBACK'));
+    await answer(one, f.parse('', 'SELECT 1'));
+    // On the same connection, and without a Query that goes to the engine.
+    await answer(two, ...run('begin'));
+    two.send(f.query('SELEC'));
+    expect(show(await two.untilReady())).toEqual([expect.stringMatching(/^E 42601/), 'Z E']);
+    await answer(two, ...run('end'));
+    expect(await answer(one, ...run(''))).toEqual(['2', 'D 1', 'C SELECT 1', 'Z I']);
+    for (const client of pairs) client.close();
   });
 
   test('DEALLOCATE and EXECUTE name what the protocol prepared', async () => {
@@ -427,6 +446,20 @@ describe('when all connections are in use', () => {
     await expect(two.query('SELECT 1')).rejects.toMatchObject({ code: '53300' });
     const prepared = two.query({ name: 'x', text: 'SELECT 1' });
     await expect(prepared).rejects.toMatchObject({ code: '53300' });
+    await one.query('COMMIT');
+    expect((await two.query('SELECT 2 AS n')).rows).toEqual([{ n: 2 }]);
+    await short.stop();
+  });
+
+  test('nor while the engine is full, and has no connection for us', async () => {
+    const short = await startTestProxy({ pool: { ...pool, writers: 2, queueSeconds: 1 } });
+    const superuser = new pg.Client(short.direct('superuser'));
+    await superuser.connect();
+    const [one, two] = [await short.client(), await short.client()];
+    await superuser.query('ALTER ROLE hatidata_writer CONNECTION LIMIT 1');
+    await superuser.end();
+    await one.query('BEGIN');
+    await expect(two.query('SELECT 1')).rejects.toMatchObject({ code: '53300' });
     await one.query('COMMIT');
     expect((await two.query('SELECT 2 AS n')).rows).toEqual([{ n: 2 }]);
     await short.stop();

@@ -330,12 +330,22 @@ describe('the unnamed portal of a Query that failed', () => {
       'executed behind a Bind that was discarded',
       [f.bind('x', 'none'), f.bind('', ''), f.sync(), f.execute(''), f.sync()],
     ],
+    [
+      'executed behind a Bind that failed, of what resets settings',
+      [f.bind('', 'reset'), f.sync(), f.execute(''), f.sync()],
+    ],
   ])('%s', async (_how, messages) => {
     const before = await admin.query('SELECT pg_postmaster_start_time() AS t');
     for (const key of ['', readonlyKey]) {
       const raw = await login(key);
-      raw.send(...bound, f.sync());
-      expect(show(await raw.untilReady())).toEqual(['1', '2', expect.stringMatching(/^C/), 'Z T']);
+      raw.send(f.parse('reset', 'RESET ALL'), ...bound, f.sync());
+      expect(show(await raw.untilReady())).toEqual([
+        '1',
+        '1',
+        '2',
+        expect.stringMatching(/^C/),
+        'Z T',
+      ]);
       raw.send(f.query('ROLLBACK TO s'));
       expect(show(await raw.untilReady())).toEqual([expect.stringMatching(/^E 3B001/), 'Z E']);
       raw.send(f.query('SELECT 1 FROM t'));

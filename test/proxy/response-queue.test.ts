@@ -54,6 +54,31 @@ describe('ResponseQueue', () => {
     expect(queue.isEmpty).toBe(false);
   });
 
+  test('what has run is what the engine says, of the message at the head', () => {
+    const queue = new ResponseQueue();
+    const seen: (readonly string[])[] = [];
+    const settle = (_: boolean, { tags }: { readonly tags: readonly string[] }): void => {
+      seen.push(tags);
+    };
+    const tag = (text: string): void =>
+      void queue.onHeader(Backend.CommandComplete, Buffer.from(`${text}\0`));
+    queue.push('execute');
+    expect(queue.isThorough).toBe(false);
+    queue.push({ of: 'execute', settle });
+    queue.push({ of: 'execute', settle });
+    queue.push({ of: 'query', settle });
+    expect(queue.isThorough).toBe(true);
+    tag('DISCARD ALL');
+    tag('SELECT 1');
+    queue.onHeader(Backend.PortalSuspended);
+    tag('PREPARE');
+    tag('DEALLOCATE');
+    queue.onError();
+    queue.onReady();
+    expect(seen).toEqual([['SELECT 1'], [], ['PREPARE', 'DEALLOCATE']]);
+    expect(queue.isThorough).toBe(false);
+  });
+
   test('a refusal takes the place of its own error and of no other', () => {
     const refusal = Buffer.from('refused');
     const queue = new ResponseQueue();

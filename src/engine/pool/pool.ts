@@ -1,12 +1,11 @@
 import { HatiError } from '../../errors.ts';
-import type { Logger } from 'pino';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import { PoolCounts } from './counts.ts';
 import { IdleLinks, type IdleLinksOptions } from './idle-links.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
 import { partitionOf, ReportedParameters, type Partition } from './partitions.ts';
-import { Waiters, type LinkRequest, type PoolFigures } from './waiters.ts';
+import { Waiters, type LinkRequest, type PoolFigures, type Wait } from './waiters.ts';
 
 export type { Partition } from './partitions.ts';
 export type { LinkRequest } from './waiters.ts';
@@ -17,7 +16,6 @@ export interface PoolOptions extends IdleLinksOptions {
   readonly size: number;
   /** How long a session may wait for one. */
   readonly queueMs: number;
-  readonly log: Logger;
 }
 
 /** For whoever looks at a pool from outside. */
@@ -157,7 +155,7 @@ export class EnginePool {
     return evicted && { evicted };
   }
 
-  private async openFor(request: LinkRequest, { evicted }: Room): Promise<EngineLink> {
+  private async openFor(request: LinkRequest, { evicted }: Room, wait?: Wait): Promise<EngineLink> {
     let isWaiting = false;
     this.busyPlaces += 1;
     if (evicted !== undefined) {
@@ -179,7 +177,7 @@ export class EnginePool {
       // A place that came to nothing is the next one's.
       if (!isWaiting) queueMicrotask(() => this.serve());
     }
-    return await this.waiters.add(request);
+    return await this.waiters.add(request, wait);
   }
 
   private async connect({ start }: Partition): Promise<UpstreamConnection> {
@@ -227,10 +225,10 @@ export class EnginePool {
       const isFull = this.links.size + this.busyPlaces >= this.options.size;
       if (isFull && this.idle.count === 0) return;
       const again = isFull ? this.nextAgain() : undefined;
-      const { request, grant } = again ?? this.waiters.next()!;
+      const { request, wait, grant } = again ?? this.waiters.next()!;
       const idle = this.idle.take(request);
       if (idle === undefined) {
-        grant(this.openFor(request, this.room()!));
+        grant(this.openFor(request, this.room()!, wait));
         continue;
       }
       idle.turns = again === undefined ? 0 : idle.turns + 1;

@@ -25,9 +25,16 @@ export interface PoolFigures {
   readonly waiting: number;
 }
 
-interface Waiter extends Waiting {
+/** What stays the same for who has to wait again. */
+export interface Wait {
   /** By `performance.now()`. */
   readonly since: number;
+  /** That it has waited for a while. */
+  isTold: boolean;
+}
+
+interface Waiter extends Waiting {
+  readonly wait: Wait;
   readonly request: LinkRequest;
   readonly grant: (link: EngineLink | Promise<EngineLink>) => void;
   readonly refuse: (error: HatiError) => void;
@@ -58,24 +65,33 @@ export class Waiters {
 
   get longestSeconds(): number {
     const now = performance.now();
-    return this.line.all.reduce((longest, { since }) => Math.max(longest, now - since), 0) / 1_000;
+    return (
+      this.line.all.reduce((longest, { wait }) => Math.max(longest, now - wait.since), 0) / 1_000
+    );
   }
 
-  /** Rejects with `pool_exhausted`, with what the session gave up for, or with what `refuseAll` is given. */
-  add(request: LinkRequest): Promise<EngineLink> {
+  /**
+   * Rejects with `pool_exhausted`, with what the session gave up for, or with what `refuseAll` is given.
+   * @param wait of who has waited before: the time counts on.
+   */
+  add(
+    request: LinkRequest,
+    wait: Wait = { since: performance.now(), isTold: false },
+  ): Promise<EngineLink> {
     const { queueMs, size, counts } = this.options;
-    const since = performance.now();
+    const began = performance.now();
+    const waited = began - wait.since;
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(limit);
         clearTimeout(notice);
         request.onQueued(undefined);
-        counts.waits.observe((performance.now() - since) / 1_000);
+        counts.waits.observe((performance.now() - began) / 1_000);
         act();
       };
       const waiter: Waiter = {
         request,
-        since,
+        wait,
         group: request.group,
         priority: request.priority(),
         grant: (link) => settle(() => resolve(link)),
@@ -87,8 +103,11 @@ export class Waiters {
       const limit = setTimeout(() => {
         counts.timedOut += 1;
         giveUp(new HatiError('pool_exhausted', { params: { size, seconds: queueMs / 1_000 } }));
-      }, queueMs);
-      const notice = setTimeout(() => request.onWaiting(this.options.figures()), noticeAfterMs);
+      }, queueMs - waited);
+      const notice = setTimeout(() => {
+        if (!wait.isTold) request.onWaiting(this.options.figures());
+        wait.isTold = true;
+      }, noticeAfterMs - waited);
       request.onQueued(giveUp);
       this.line.add(waiter);
     });

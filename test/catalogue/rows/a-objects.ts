@@ -28,6 +28,11 @@ const bindAndRun = (portal: string, statement: string): Buffer[] => [
 
 const done = 'C SELECT 1';
 
+/** PostgreSQL's own, until the search path finds another one. */
+const shadowed = "SELECT initcap('a'::varchar)";
+
+const shadowing = f.query('SET search_path = evil');
+
 export const objects: readonly Row[] = [
   {
     id: 'A06',
@@ -113,6 +118,17 @@ export const objects: readonly Row[] = [
           ...['26000 prepared statement "p2" does not exist', 'Z I'],
         ],
       },
+      {
+        name: 'a function that has become another one',
+        send: [
+          ...[f.parse('q', shadowed), f.parse('e', 'EXECUTE q'), f.sync(), ...bindAndRun('', 'e')],
+          ...[shadowing, f.query('EXECUTE q'), ...bindAndRun('', 'e')],
+        ],
+        sees: [
+          ...['1', '1', 'Z I', '2', 'D A', done, 'Z I', 'C SET', 'Z I'],
+          ...[cannotCall('initcap'), 'Z I', cannotCall('initcap'), 'Z I'],
+        ],
+      },
     ],
   },
   {
@@ -164,6 +180,30 @@ export const objects: readonly Row[] = [
           'Z I',
           '34000 cursor "por" does not exist',
           'Z I',
+        ],
+      },
+      {
+        name: 'of what runs a function that has become another one',
+        send: [
+          ...[f.query(`PREPARE q AS ${shadowed}`), f.parse('e', 'EXECUTE q'), f.sync()],
+          ...[f.query('BEGIN'), f.bind('por', 'e'), f.sync(), shadowing],
+          ...[f.query('FETCH ALL FROM por'), f.query('ROLLBACK')],
+        ],
+        sees: [
+          ...['C PREPARE', 'Z I', '1', 'Z I', 'C BEGIN', 'Z T', '2', 'Z T', 'C SET', 'Z T'],
+          ...[cannotCall('initcap'), 'Z E', 'C ROLLBACK', 'Z I'],
+        ],
+      },
+      {
+        name: 'the same, by the protocol',
+        send: [
+          ...[f.parse('c', `COPY (${shadowed}) TO STDOUT`), f.sync(), f.query('BEGIN')],
+          ...[f.bind('por', 'c'), f.sync(), shadowing, f.execute('por'), f.sync()],
+          f.query('ROLLBACK'),
+        ],
+        sees: [
+          ...['1', 'Z I', 'C BEGIN', 'Z T', '2', 'Z T', 'C SET', 'Z T'],
+          ...[cannotCall('initcap'), 'Z E', 'C ROLLBACK', 'Z I'],
         ],
       },
     ],

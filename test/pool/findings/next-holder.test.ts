@@ -14,6 +14,7 @@ const objects = `
   CREATE SCHEMA evil;
   CREATE TABLE acc (v text); INSERT INTO acc VALUES ('right');
   CREATE TABLE evil.acc (v text); INSERT INTO evil.acc VALUES ('wrong');
+  CREATE TABLE plain (v text);
   CREATE SEQUENCE sq;
   CREATE VIEW marks AS SELECT ${mark("'view'")};
   CREATE VIEW nested AS SELECT * FROM marks;
@@ -206,6 +207,17 @@ describe.each([
         ...[query('ROLLBACK TO s'), step(f.execute('p'), f.sync()), query('COMMIT')],
       ],
     ],
+    [
+      'by EXECUTE',
+      [step(f.parse('d', 'DEALLOCATE ALL'), f.sync()), query('EXECUTE d'), query('EXECUTE d')],
+    ],
+    [
+      'by an EXECUTE of the protocol',
+      [
+        step(f.parse('d', 'DEALLOCATE ALL'), f.parse('e', 'EXECUTE d'), f.sync()),
+        ...[run('e'), run('e')],
+      ],
+    ],
   ])('%s', async (__, script) => {
     const used = keyOf();
     const other = await RawClient.login(stage.proxy.port, used);
@@ -218,6 +230,90 @@ describe.each([
     }
     other.close();
   });
+});
+
+/** What looks to the proxy as if it ended all that a session has, and does not. */
+describe('an end that is feigned leaves nothing to the next one', () => {
+  const ending = 'CREATE TEMP TABLE secret AS SELECT 42 AS x';
+  const prepared = (text: string): Step => step(f.parse('d', text), f.sync());
+  const bound = step(f.bind('p', 'd'), f.sync());
+  const cursor = 'DECLARE p CURSOR FOR SELECT 1';
+  const [begin, commit] = [query('BEGIN'), query('COMMIT')];
+  const behind = (...script: readonly Step[]): Step[] => [
+    ...[query(ending), prepared('DISCARD ALL'), begin, ...script],
+    ...[step(f.execute('p'), f.sync()), commit],
+  ];
+  test.each<[string, readonly Step[]]>([
+    ['Close', behind(step(f.bind('p', 'd'), f.close('P', 'p'), f.sync()), query(cursor))],
+    ['CLOSE', behind(bound, query('CLOSE p'), query(cursor))],
+    ['CLOSE ALL', behind(bound, query('CLOSE ALL'), query(cursor))],
+    ['a Query that CLOSEs and DECLAREs', behind(bound, query(`CLOSE p; ${cursor}`))],
+    ['ROLLBACK TO', behind(query('SAVEPOINT s'), bound, query('ROLLBACK TO s'), query(cursor))],
+    [
+      'DECLARE by the protocol',
+      behind(
+        bound,
+        query('CLOSE p'),
+        step(f.parse('', cursor), f.bind('', ''), f.execute(''), f.sync()),
+      ),
+    ],
+    [
+      'a portal of an EXPLAIN',
+      [query(ending), prepared('DISCARD ALL'), query('EXPLAIN EXECUTE d')],
+    ],
+  ])('%s', async (_, script) => {
+    await stage.atProxy(script);
+    expect(await leaves(["SELECT to_regclass('secret')"], '')).toEqual([
+      clean(false),
+      clean(false),
+    ]);
+    const next = await stage.proxy.client();
+    expect(await value(next, "SELECT to_regclass('pg_temp.secret')")).toBe(null);
+    await next.end();
+  });
+
+  test('RESET ALL that was only explained', async () => {
+    const one = await RawClient.login(stage.proxy.port);
+    const script = [prepared('RESET ALL'), query("SET my.leak = 'kept'")];
+    await play(one, [...script, query('EXPLAIN EXECUTE d')]);
+    const other = await stage.proxy.client();
+    expect(await value(other, "SELECT current_setting('my.leak', true)")).toBeFalsy();
+    const [seen] = await play(one, [query('SHOW my.leak')]);
+    expect(seen).toContain('D kept');
+    one.close();
+    await other.end();
+  });
+
+  test('DEALLOCATE ALL in a Query that failed before it came to it', async () => {
+    const other = await RawClient.login(stage.proxy.port);
+    await play(other, [step(f.parse('s', 'SELECT 4711'), f.sync())]);
+    const failing = f.query('SELECT 1/0; DEALLOCATE ALL');
+    await stage.atProxy([
+      ...[begin, step(f.parse('', 'SELECT 1'), f.sync())],
+      step(...[f.bind('', ''), f.execute(''), f.bind('', ''), f.execute('')], failing),
+      query('ROLLBACK'),
+    ]);
+    const next = await RawClient.login(stage.proxy.port);
+    const [, seen] = await play(next, [step(f.parse('s', 'SELECT 4711'), f.sync()), run('s')]);
+    expect(seen).toEqual(['2', 'D 4711', 'C SELECT 1', 'Z I']);
+    for (const each of [other, next]) each.close();
+  });
+});
+
+test.each<[string, Step]>([
+  [
+    'behind a COPY',
+    step(f.query('EXECUTE n; COPY plain FROM STDIN'), f.copyData('1\n'), f.copyDone()),
+  ],
+  ['that ends a batch', step(f.parse('', 'SELECT 1'), f.query('EXECUTE n'))],
+])('an EXECUTE in a Query %s leaves no name behind', async (_, executing) => {
+  const one = await RawClient.login(stage.proxy.port);
+  await play(one, [step(f.parse('n', 'SELECT 1'), f.sync()), executing]);
+  expect(await stage.atProxy([query('PREPARE n AS SELECT 2')])).toEqual([
+    ['C PREPARE', 'Z I'],
+    ['I', 'Z I'],
+  ]);
+  one.close();
 });
 
 test('texts that others prepared are not seen', async () => {

@@ -59,8 +59,12 @@ export class Stage {
     this.holder = holder;
   }
 
-  static async open(connections: 1 | 2, setup: string): Promise<Stage> {
-    const pool = { ...smallPool, readers: connections, writers: connections };
+  static async open(
+    connections: 1 | 2,
+    setup: string,
+    mode: 'auto' | 'transaction' = 'auto',
+  ): Promise<Stage> {
+    const pool = { ...smallPool, mode, readers: connections, writers: connections };
     const proxy = await startTestProxy({ pool });
     const holder = await proxy.client();
     await holder.query(setup);

@@ -5,7 +5,7 @@ import { cancelRequest } from '../../../src/wire/frontend-messages.ts';
 import { MessageWriter } from '../../../src/wire/writer.ts';
 import { frontend as f, RawClient, show } from '../../fixtures/raw-client.ts';
 import { codeOf, sleep, smallPool, startRelayed, value } from '../small-pool.ts';
-import { play, query, Stage } from './stage.ts';
+import { play, query, run, Stage, step } from './stage.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -51,6 +51,63 @@ test('Syncs without end in a COPY are not kept', async () => {
   expect(await value(admin, 'SELECT count(*)::int FROM t')).toBe(0);
   await admin.end();
 });
+
+test('a statement of HatiData outlives what an error discards', async () => {
+  const own = 'SELECT count(*) > 0 FROM _hatidata_status.pools';
+  const answers = await stage.atProxy([
+    step(f.parse('', own), f.parse('o', own), f.parse('s', 'SELECT 8'), f.sync()),
+    step(f.execute('nope'), f.parse('', 'SELECT 8'), f.sync()),
+    run(''),
+    query('BEGIN'),
+    step(f.bind('', 'o'), f.sync()),
+    query('SAVEPOINT s'),
+    step(f.execute('nope'), f.bind('', 's'), f.sync()),
+    query('ROLLBACK TO s'),
+    step(f.execute(''), f.sync()),
+  ]);
+  expect(answers.filter((each) => each.includes('D t'))).toHaveLength(2);
+});
+
+test.each(['p', ''])(
+  'mode = "transaction": a Bind that is refused leaves the portal "%s" as it was',
+  async (portal) => {
+    const setup = 'CREATE FUNCTION f() RETURNS int IMMUTABLE LANGUAGE sql RETURN 1';
+    const strict = await Stage.open(2, setup, 'transaction');
+    // It is known to the proxy from now on.
+    await sleep(2_500);
+    const owner = await strict.proxy.client();
+    const [one, other] = [await RawClient.login(strict.proxy.port), await strict.proxy.client()];
+    try {
+      const say = async (...messages: readonly Buffer[]): Promise<string[]> => {
+        one.send(...messages, f.sync());
+        return show(await one.untilReady());
+      };
+      const named = (name: string): Promise<string[]> => say(f.bind(name, name), f.execute(name));
+      const prepared = { name: 's', text: 'SELECT 4711 AS x' };
+      await other.query(prepared);
+      await say(f.parse('s', 'SELECT f()'), f.parse('d', 'DEALLOCATE ALL'));
+      await say(f.parse('b', 'BEGIN'), f.parse('v', 'SAVEPOINT v'), f.parse('r', 'ROLLBACK TO v'));
+      // A Query would take the unnamed portal away.
+      await named('b');
+      expect(await say(f.bind(portal, 'd'))).toEqual(['2', 'Z T']);
+      await named('v');
+      const pinning = "VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'";
+      await owner.query(`CREATE OR REPLACE FUNCTION f() RETURNS int ${pinning}`);
+      await sleep(2_500);
+      expect(await say(f.bind(portal, 's'))).toEqual([expect.stringMatching(/^E 0A000/), 'Z E']);
+      await named('r');
+      expect(await say(f.execute(portal))).toEqual(['C DEALLOCATE ALL', 'Z T']);
+      await play(one, [query('COMMIT')]);
+      // It was noticed: nobody counts on what is gone.
+      for (let round = 0; round < 3; round += 1)
+        expect((await other.query(prepared)).rows).toEqual([{ x: 4711 }]);
+    } finally {
+      one.close();
+      await Promise.all([owner.end(), other.end()]);
+      await strict.close();
+    }
+  },
+);
 
 /** As an engine says it that is told to end a connection. */
 const ended = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection due to administrator command']
