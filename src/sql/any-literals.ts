@@ -60,6 +60,8 @@ const conditions: Conditions = {
   seesOptions: (seesOptions) => !seesOptions,
   prepared: isEmpty,
   executed: isEmpty,
+  declared: isEmpty,
+  fetched: isEmpty,
   deallocated: isEmpty,
   declared: isEmpty,
   fetched: isEmpty,

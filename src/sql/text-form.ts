@@ -10,6 +10,7 @@ import { isUtf8 } from 'node:buffer';
  * Neither has one without literals.
  * https://www.postgresql.org/docs/18/sql-syntax-lexical.html
  */
+
 /** Bytes. */
 const longestText = 8_192;
 /** So many are an `int4` always; what more digits are depends on their value. */
@@ -31,19 +32,22 @@ const kinds = {
   parameter: 5,
   minus: 6,
   slash: 7,
+  /** To the lexer they are letters. */
+  beyondAscii: 8,
 } as const;
 
 const code = (character: string): number => character.charCodeAt(0);
 const [quote, doubleQuote, backslash] = [code("'"), code('"'), code('\\')];
 const [dollar, dot, ampersand, space] = [code('$'), code('.'), code('&'), code(' ')];
 const [minus, slash, asterisk] = [code('-'), code('/'), code('*')];
+const firstBeyondAscii = 0x80;
 
-/** Bytes with which names go on. To the lexer, every byte beyond ASCII is a letter. */
+/** Bytes with which names go on. */
 const goesOn = new Uint8Array(256);
 goesOn.fill(1, code('0'), code('9') + 1);
 goesOn.fill(1, code('A'), code('Z') + 1);
 goesOn.fill(1, code('a'), code('z') + 1);
-goesOn.fill(1, 0x80);
+goesOn.fill(1, firstBeyondAscii);
 goesOn[code('_')] = goesOn[dollar] = 1;
 
 const begins = new Uint8Array(256);
@@ -55,6 +59,7 @@ begins[doubleQuote] = kinds.quotedName;
 begins[dollar] = kinds.parameter;
 begins[minus] = kinds.minus;
 begins[slash] = kinds.slash;
+begins.fill(kinds.beyondAscii, firstBeyondAscii);
 
 /** In place of an end: the text has no form. */
 const nowhere = -1;
@@ -72,18 +77,13 @@ export function formOf(text: Buffer): string | undefined {
   const { length } = text;
   if (length > longestText) return undefined;
   let hasLiterals = false;
-  let all = 0;
   let size = 1;
   let at = 0;
   while (at < length) {
-    const byte = text[at]!;
-    const kind = begins[byte]!;
-    if (kind === kinds.itself || (goesOn[byte] === 1 && isBehindName(text, at))) {
-      all |= byte;
-      made[size++] = byte;
-      at += 1;
-      continue;
-    }
+    // Most bytes, so nothing else is done in here.
+    while (at < length && begins[text[at]!] === kinds.itself) made[size++] = text[at++]!;
+    if (at === length) break;
+    const kind = kindOf(text, at);
     const end = endOf(text, at, kind);
     if (end === nowhere) return undefined;
     if (kind === kinds.number || kind === kinds.string) {
@@ -92,8 +92,14 @@ export function formOf(text: Buffer): string | undefined {
       at = end;
     } else while (at < end) made[size++] = text[at++]!;
   }
-  if (!hasLiterals || !isReadable(text, all, 0, length)) return undefined;
-  return made.toString('latin1', 0, size);
+  return hasLiterals ? made.toString('latin1', 0, size) : undefined;
+}
+
+/** Digits and `$` may be part of a name. */
+function kindOf(text: Buffer, at: number): number {
+  const kind = begins[text[at]!]!;
+  const mayGoOn = kind === kinds.number || kind === kinds.parameter;
+  return mayGoOn && isBehindName(text, at) ? kinds.itself : kind;
 }
 
 function isBehindName(text: Buffer, at: number): boolean {
@@ -103,6 +109,10 @@ function isBehindName(text: Buffer, at: number): boolean {
 /** Of what begins there; just behind its last byte. */
 function endOf(text: Buffer, at: number, kind: number): number {
   switch (kind) {
+    case kinds.itself:
+      return at + 1;
+    case kinds.beyondAscii:
+      return endOfLetters(text, at);
     case kinds.number:
       return endOfNumber(text, at);
     case kinds.string:
@@ -119,6 +129,12 @@ function endOf(text: Buffer, at: number, kind: number): number {
     default:
       return nowhere;
   }
+}
+
+function endOfLetters(text: Buffer, at: number): number {
+  let end = at;
+  while (end < text.length && text[end]! >= firstBeyondAscii) end += 1;
+  return isUtf8(text.subarray(at, end)) ? end : nowhere;
 }
 
 function endOfNumber(text: Buffer, at: number): number {
@@ -166,7 +182,10 @@ function endOfQuoted(text: Buffer, at: number, closing: number): number {
   let all = 0;
   for (let end = at + 1; end < text.length; end += 1) {
     const byte = text[end]!;
-    if (byte === closing) return isReadable(text, all, at, end) ? end + 1 : nowhere;
+    if (byte === closing) {
+      const isReadable = all < firstBeyondAscii || isUtf8(text.subarray(at, end));
+      return isReadable ? end + 1 : nowhere;
+    }
     if (byte === backslash || (byte < space && !isSpace(byte))) return nowhere;
     all |= byte;
   }
@@ -177,9 +196,4 @@ function endOfParameter(text: Buffer, at: number): number {
   const end = endOfDigits(text, at + 1);
   if (end === at + 1) return nowhere;
   return end < text.length && goesOn[text[end]!] === 1 ? nowhere : end;
-}
-
-/** @param all the bits of its bytes. */
-function isReadable(text: Buffer, all: number, start: number, end: number): boolean {
-  return all < 0x80 || isUtf8(text.subarray(start, end));
 }
