@@ -63,8 +63,6 @@ const conditions: Conditions = {
   declared: isEmpty,
   fetched: isEmpty,
   deallocated: isEmpty,
-  declared: isEmpty,
-  fetched: isEmpty,
   effects: isEmpty,
   system: (system) => system === undefined,
 };
