@@ -15,6 +15,8 @@ export interface ClientReaderParts {
   readonly meter: SessionMeter;
   /** @returns what must be over before the next message is taken. */
   readonly take: (message: FrontendMessage) => Promise<void> | undefined;
+  /** @returns what must be over before any message is taken. */
+  readonly before: () => Promise<void> | undefined;
   /** All that came has been taken. */
   readonly onTaken: () => void;
   /** A message that had to wait is dealt with, and so is what came behind it. */
@@ -76,10 +78,12 @@ export class ClientReader {
   }
 
   private takeUntilOneWaits(): Promise<void> | undefined {
-    const { client, ending, meter, take } = this.parts;
+    const { client, ending, meter, before, take } = this.parts;
     while (ending.isRelaying) {
       // A client that does not read its answers gets no more of them made.
       if (client.writableNeedDrain) return drained(client);
+      const first = before();
+      if (first !== undefined) return first;
       const message = this.framer.next();
       if (message === undefined) return undefined;
       this.taken += 1;

@@ -22,6 +22,7 @@ export interface EngineReaderParts {
 export class EngineReader {
   private readonly parts: EngineReaderParts;
   private readonly scanner: BackendScanner;
+  private waiters: (() => void)[] = [];
 
   constructor(parts: EngineReaderParts) {
     this.parts = parts;
@@ -39,6 +40,19 @@ export class EngineReader {
   /** The client has got no message in part. */
   get atBoundary(): boolean {
     return this.scanner.atBoundary;
+  }
+
+  /** Resolves when no message has come in part, or the session is over. */
+  whole(): Promise<void> {
+    if (this.isWhole) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
+  /** Lets everybody go who waits. */
+  abandon(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   onData(chunk: Buffer): void {
@@ -64,6 +78,7 @@ export class EngineReader {
       engine?.pause();
       client.once('drain', () => hold.current?.upstream.socket.resume());
     }
+    if (this.waiters.length > 0 && this.isWhole) this.abandon();
     onPassed();
   }
 }
