@@ -16,6 +16,8 @@ export interface ClientReaderParts {
   readonly meter: SessionMeter;
   /** @returns what must be over before the next message is taken. */
   readonly take: (message: FrontendMessage) => Promise<void> | undefined;
+  /** @returns what must be over before any message is taken. */
+  readonly before: () => Promise<void> | undefined;
   /** All that came has been taken. */
   readonly onTaken: () => void;
   /** A message that had to wait is dealt with, and so is what came behind it. */
@@ -103,7 +105,7 @@ export class ClientReader {
   }
 
   private takeUntilOneWaits(): Promise<void> | undefined {
-    const { client, ending, hold, take, lane } = this.parts;
+    const { client, ending, hold, before, take, lane } = this.parts;
     while (ending.isRelaying) {
       if (lane?.leave() === true) {
         this.isHeld = true;
@@ -111,6 +113,8 @@ export class ClientReader {
       }
       // A client that does not read its answers gets no more of them made.
       if (client.writableNeedDrain && !hold.isSharing) return drained(client);
+      const first = hold.isSharing ? undefined : before();
+      if (first !== undefined) return first;
       const message = this.again.shift() ?? this.nextNew();
       if (message === undefined) return undefined;
       lane?.taking(message);

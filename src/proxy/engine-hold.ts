@@ -142,6 +142,8 @@ export class EngineHold {
       pool.give(link);
       return undefined;
     }
+    // The engine may have ended it in the same breath in which it let us in.
+    if (!link.isUsable && attempt < mostAttempts) return this.another(link, attempt);
     state.restart();
     const left = link.lastHolder === request.holder ? 'nothing' : link.left;
     if (left === 'nothing' && changes(link.settings, state.settings).length === 0) {
@@ -153,6 +155,12 @@ export class EngineHold {
       if (attempt >= mostAttempts) throw error;
       await this.adopt(await pool.take(request), attempt + 1);
     });
+  }
+
+  private async another(link: EngineLink, attempt: number): Promise<void> {
+    const { pool, request } = this.parts;
+    pool.give(link);
+    await this.adopt(await pool.take(request), attempt + 1);
   }
 
   private async restore(link: EngineLink, left: Leaving): Promise<void> {

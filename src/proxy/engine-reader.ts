@@ -27,6 +27,7 @@ export class EngineReader {
   private readonly scanner: BackendScanner;
   /** Bytes. */
   received = 0;
+  private waiters: (() => void)[] = [];
 
   constructor(parts: EngineReaderParts) {
     this.parts = parts;
@@ -46,6 +47,19 @@ export class EngineReader {
   /** The client has got no message in part. */
   get atBoundary(): boolean {
     return this.scanner.atBoundary;
+  }
+
+  /** Resolves when no message has come in part, or the session is over. */
+  whole(): Promise<void> {
+    if (this.isWhole) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
+  /** Lets everybody go who waits. */
+  abandon(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    for (const waiter of waiters) waiter();
   }
 
   /** Of a connection that others share. @returns what is behind the answer; undefined while that is not whole. */
@@ -77,7 +91,9 @@ export class EngineReader {
     const { bytes: counted } = meter.totals;
     this.scanner.isThorough = owed.isThorough;
     const pieces = this.scanner.push(chunk);
-    const length = chunk.length - (this.scanner.rest?.length ?? 0);
+    const { stopsAtReady, rest } = this.scanner;
+    // What is behind the answer is somebody else's.
+    const length = chunk.length - (stopsAtReady ? (rest?.length ?? 0) : 0);
     this.received += length;
     counted.fromEngine += length;
     if (isOver() || !client.writable) return;
@@ -92,6 +108,7 @@ export class EngineReader {
       engine?.pause();
       client.once('drain', () => (shared ?? hold.current)?.upstream.socket.resume());
     }
+    if (this.waiters.length > 0 && this.isWhole) this.abandon();
     onPassed();
   }
 }

@@ -182,6 +182,7 @@ export class Session implements LiveSession {
       onFinish: () => {
         this.wait.giveUp(new HatiError('shutting_down'));
         this.lane?.abandon();
+        this.engine.abandon();
       },
       onClosed: parts.onClosed,
     });
@@ -192,6 +193,7 @@ export class Session implements LiveSession {
       writer: this.writer,
       ending: this.ending,
       meter,
+      before: () => this.settled(),
       take: (message) => this.messages.take(message),
       onTaken: () => this.batch.watch(this.owed.isUnsynced),
       onWaited: () => this.rest(),
@@ -333,16 +335,31 @@ export class Session implements LiveSession {
     if (!this.leaveIfAsked()) this.hold.atRest();
   }
 
+  /**
+   * Between two transactions the engine is asked what the client has set: behind the next statement it could be something
+   * else. In the middle of a message, which nobody asked for, it can't be asked.
+   */
+  private settled(): Promise<void> | undefined {
+    if (this.engine.isWhole || !this.isIdle || this.parts.state.unread.length === 0)
+      return undefined;
+    return this.engine.whole().then(() => {
+      if (this.isAtRest) this.hold.atRest();
+    });
+  }
+
   /** The engine owes nothing, and no transaction is open. */
-  private get isAtRest(): boolean {
+  private get isIdle(): boolean {
     return (
       this.owed.isEmpty &&
       this.answers.status === 'idle' &&
       !this.owed.isUnsynced &&
       !this.owed.isSkipping &&
-      // The rest of a message that nobody asked for would come to whoever is next.
-      this.engine.isWhole &&
       this.ending.isRelaying
     );
+  }
+
+  /** The same, and the rest of a message that nobody asked for would not come to whoever is next. */
+  private get isAtRest(): boolean {
+    return this.isIdle && this.engine.isWhole;
   }
 }

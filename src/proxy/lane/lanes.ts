@@ -67,7 +67,9 @@ export class Lanes {
     const wantsMore = best === undefined || best.length >= longLine;
     if (wantsMore && open < mostOfLane && this.mayOpen(lane)) {
       this.lanes.set(kind.key, lane);
-      void this.open(kind, lane);
+      lane.isOpening = true;
+      // Who asks takes an idle connection first, where there is no place for it yet.
+      setImmediate(() => void this.open(kind, lane));
     }
     return best;
   }
@@ -94,7 +96,6 @@ export class Lanes {
   private async open({ key, partition, settings }: LaneKind, lane: Lane): Promise<void> {
     const { pool } = this.options;
     const riders: { link?: LaneLink } = {};
-    lane.isOpening = true;
     this.connections += 1;
     const hold: EngineHold = new EngineHold({
       pool,

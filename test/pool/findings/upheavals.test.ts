@@ -138,6 +138,27 @@ test('a FATAL right behind ReadyForQuery is nobody’s, and a later loss is told
   expect(await lost).toBe('08006');
 });
 
+test('a FATAL in the same breath as the login is nobody’s either', async () => {
+  await using relayed = await startRelayed(stage.proxy);
+  const client = await relayed.proxy.client();
+  // The connection that is there is kept by somebody else, so another one is opened.
+  const keeper = await relayed.proxy.client();
+  await keeper.query('BEGIN');
+  let ends = 0;
+  relayed.relay.set({
+    shape: (chunk) => {
+      // ReadyForQuery behind BackendKeyData: only a login has that.
+      if (ends >= 2 || chunk.at(-6) !== 'Z'.charCodeAt(0) || !chunk.includes('K\0\0\0'))
+        return [chunk];
+      ends += 1;
+      return [Buffer.concat([chunk, ended])];
+    },
+  });
+  expect(await value(client, 'SELECT 1')).toBe(1);
+  expect(ends).toBe(2);
+  await keeper.query('COMMIT');
+});
+
 test('mode = "transaction" keeps no connection for a session', async () => {
   const pool = { ...smallPool, mode: 'transaction', writers: 1 } as const;
   await using started = await startRelayed(stage.proxy, { pool });
