@@ -66,6 +66,7 @@ async function grow(): Promise<void> {
     pool: 20,
     workers: 1,
     pgbouncer: '',
+    bun: '',
     profile: undefined,
     signal,
   } as const;

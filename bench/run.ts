@@ -143,10 +143,17 @@ function checkPrograms(): void {
 
 function availableSystems(names: readonly SystemName[]): SystemName[] {
   return names.filter((name) => {
-    if (name !== 'pgbouncer' || findProgram(options.pgbouncer) !== undefined) return true;
-    progress(`${missing('pgbouncer')}; going on without it`);
+    const program = programOf(name);
+    if (program === undefined || findProgram(options[program]) !== undefined) return true;
+    progress(`${missing(program)}; going on without it`);
     return false;
   });
+}
+
+/** What a system needs beside pgbench. */
+function programOf(name: SystemName): 'pgbouncer' | 'bun' | undefined {
+  if (name === 'pgbouncer') return name;
+  return name === 'relay-bun' ? 'bun' : undefined;
 }
 
 function isWanted(label: string): boolean {

@@ -1,7 +1,7 @@
 /** What the command line asks for. */
 import { parseArgs } from 'node:util';
 import { quickSystems } from './workloads.ts';
-import { systemNames, type SystemName } from './systems.ts';
+import { systemNames, usualSystems, type SystemName } from './systems.ts';
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -16,12 +16,13 @@ export interface BenchOptions {
   readonly workers: number;
   readonly socket: 'unix' | 'tcp';
   readonly pgbouncer: string;
+  readonly bun: string;
   /** Where ours writes profiles, which slows it. */
   readonly profile: string | undefined;
 }
 
 export const usage = `usage: npm run bench -- [--quick] [--only PATTERN] [--systems ${systemNames.join(',')}] [--json FILE]
-  [--rounds N] [--seconds N] [--scale N] [--pool N] [--workers N] [--socket unix|tcp] [--pgbouncer PATH] [--profile DIRECTORY]`;
+  [--rounds N] [--seconds N] [--scale N] [--pool N] [--workers N] [--socket unix|tcp] [--pgbouncer PATH] [--bun PATH] [--profile DIRECTORY]`;
 
 /** @throws {Error} with what is wrong. */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -39,6 +40,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       workers: { type: 'string', default: '1' },
       socket: { type: 'string', default: 'unix' },
       pgbouncer: { type: 'string', default: 'pgbouncer' },
+      bun: { type: 'string', default: 'bun' },
       profile: { type: 'string' },
     },
   });
@@ -48,7 +50,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     quick,
     only: only === undefined ? undefined : new RegExp(only),
-    systems: systemsOf(values.systems) ?? (quick ? quickSystems : systemNames),
+    systems: systemsOf(values.systems) ?? (quick ? quickSystems : usualSystems),
     jsonFile: values.json,
     rounds: count('rounds', values.rounds ?? (quick ? '3' : '5')),
     seconds: count('seconds', values.seconds ?? (quick ? '2' : '4')),
@@ -57,6 +59,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     workers: count('workers', values.workers),
     socket,
     pgbouncer: values.pgbouncer,
+    bun: values.bun,
     profile: values.profile,
   };
 }

@@ -20,11 +20,12 @@ export function findProgram(path: string): Program | undefined {
   return { path, version: [Number(major), Number(minor)] };
 }
 
-export function missing(name: 'pgbench' | 'psql' | 'pgbouncer'): string {
+export function missing(name: 'pgbench' | 'psql' | 'pgbouncer' | 'bun'): string {
   const packages = {
     pgbench: 'postgresql (Debian, Ubuntu), postgresql-contrib (Fedora), postgresql (Homebrew)',
     psql: 'postgresql-client (Debian, Ubuntu), postgresql (Fedora, Homebrew)',
     pgbouncer: 'pgbouncer',
+    bun: "npm's bun",
   };
   return `${name} is not installed; the package is ${packages[name]}`;
 }

@@ -5,7 +5,9 @@ import { startPgbouncer } from './pgbouncer.ts';
 import type { Engine, Role } from './engine.ts';
 import type { Ending } from './ending.ts';
 
-export const systemNames = ['direct', 'pgbouncer', 'relay', 'ours', 'ours-unenforced'] as const;
+export const usualSystems = ['direct', 'pgbouncer', 'relay', 'ours', 'ours-unenforced'] as const;
+/** `relay-bun` only where it is asked for: another runtime's sockets. */
+export const systemNames = [...usualSystems, 'relay-bun'] as const;
 export type SystemName = (typeof systemNames)[number];
 
 export type Mode = 'simple' | 'extended' | 'prepared';
@@ -34,6 +36,7 @@ export interface SystemOptions {
   /** Worker processes of ours. */
   readonly workers: number;
   readonly pgbouncer: string;
+  readonly bun: string;
   /** Where ours writes where its time goes. */
   readonly profile: string | undefined;
   readonly signal: AbortSignal;
@@ -54,7 +57,8 @@ export async function startSystems(
   return [
     ...(has('direct') ? [directSystem(engine)] : []),
     ...(has('pgbouncer') ? [await startPgbouncer(stage)] : []),
-    ...(has('relay') ? [await relaySystem(stage)] : []),
+    ...(has('relay') ? [await relaySystem('relay', stage)] : []),
+    ...(has('relay-bun') ? [await relaySystem('relay-bun', stage)] : []),
     ...ours,
   ];
 }
