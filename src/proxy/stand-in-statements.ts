@@ -27,7 +27,7 @@ export function standIn(
   return undefined;
 }
 
-/** Its answer took too long. Whether for its plan or for the machine, is not known. */
+/** Its answers take too long. Whether for its plan or for the machine, is not known. */
 export function noteSlowStandIn(text: ClassifiedText): void {
   const times = Math.min((text.parsedAnew?.times ?? 0) + 1, mostDoublings);
   text.parsedAnew = { times, untilRun: text.runs + pause * 2 ** times };

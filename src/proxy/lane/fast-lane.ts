@@ -17,7 +17,7 @@ import { noteSlowStandIn } from '../stand-in-statements.ts';
 import type { LaneLink } from './lane-link.ts';
 import type { LaneKind, Lanes } from './lanes.ts';
 import { firstWords } from './first-words.ts';
-import { isLong, isShort, noteHeldUp, notePace } from './pace.ts';
+import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
 /** What a connection is needed for. */
@@ -209,7 +209,7 @@ export class FastLane implements Rider {
     const { text } = this;
     if (text !== undefined) {
       notePace(text, ms, this.parts.engine.received - this.received);
-      if (this.hasStandIn && isLong(ms)) noteSlowStandIn(text);
+      if (this.hasStandIn && !isShort(text)) noteSlowStandIn(text);
     }
     this.over();
     this.parts.onAnswered();

@@ -12,10 +12,6 @@ export function isShort({ pace }: ClassifiedText): boolean {
   return pace !== undefined && pace.ms < shortMs && pace.bytes < shortBytes;
 }
 
-export function isLong(ms: number): boolean {
-  return ms >= shortMs;
-}
-
 export function notePace(text: ClassifiedText, ms: number, bytes: number): void {
   const { pace } = text;
   if (pace === undefined) text.pace = { ms, bytes };
