@@ -28,31 +28,42 @@ class BodyReader {
   }
 
   cstring(): string {
+    // Most names are empty.
+    if (this.body[this.at] === 0) {
+      this.at += 1;
+      return '';
+    }
     return this.cstringBytes().toString('utf8');
   }
 
   byte(): number {
-    return this.take(1)[0]!;
+    return this.body[this.skip(1)]!;
   }
 
   int16(): number {
-    return this.take(2).readInt16BE();
+    return this.body.readInt16BE(this.skip(2));
   }
 
   /** A 16-bit count: PostgreSQL reads it without a sign, so that 65,535 parameters are legal. */
   count(): number {
-    return this.take(2).readUInt16BE();
+    return this.body.readUInt16BE(this.skip(2));
   }
 
   int32(): number {
-    return this.take(4).readInt32BE();
+    return this.body.readInt32BE(this.skip(4));
   }
 
   take(length: number): Buffer {
-    if (length < 0 || this.at + length > this.body.length) throw malformed(this.message);
-    const value = this.body.subarray(this.at, this.at + length);
+    const from = this.skip(length);
+    return this.body.subarray(from, from + length);
+  }
+
+  /** @returns where they begin. */
+  private skip(length: number): number {
+    const from = this.at;
+    if (length < 0 || from + length > this.body.length) throw malformed(this.message);
     this.at += length;
-    return value;
+    return from;
   }
 
   end(): void {
