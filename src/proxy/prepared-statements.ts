@@ -137,10 +137,10 @@ export class PreparedStatements {
   }
 
   /** Values that a Bind gives to names of settings. */
-  checkValues(name: string, body: Buffer): HatiError | undefined {
+  checkValues(name: string, bind: Buffer): HatiError | undefined {
     const numbers = this.settingParameters(name);
     if (numbers.length === 0) return undefined;
-    const { parameters } = decodeBind(body);
+    const { parameters } = decodeBind(bind);
     // Text and binary are the same bytes for text.
     const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
     return authorizeSettingNames(this.parts.authority, names);
