@@ -64,7 +64,7 @@ export class PreparedStatements {
 
   /** The text is about to run; it may PREPARE. */
   running(classified: ClassifiedText): void {
-    if (!this.areJudged) return;
+    if (!this.areJudged || !classified.names) return;
     // Whether it will come to be is not known here, so what was behind the name before stays as well.
     for (const name of classified.statements.flatMap(({ prepared }) => prepared)) {
       const known = this.entries.get(name)?.judged ?? [];
@@ -80,7 +80,7 @@ export class PreparedStatements {
 
   /** A Parse is on its way. */
   parsed(name: string, judged: Judged): Settle {
-    if (!this.areJudged) return () => undefined;
+    if (!this.areJudged || this.isAgain(name, judged)) return settlesNothing;
     this.add(name, judged);
     return (done) =>
       this.change(name, (all) => {
@@ -137,19 +137,34 @@ export class PreparedStatements {
   }
 
   /** Values that a Bind gives to names of settings. */
-  checkValues(name: string, body: Buffer): HatiError | undefined {
+  checkValues(name: string, bind: Buffer): HatiError | undefined {
     const numbers = this.settingParameters(name);
     if (numbers.length === 0) return undefined;
-    const { parameters } = decodeBind(body);
+    const { parameters } = decodeBind(bind);
     // Text and binary are the same bytes for text.
     const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
     return authorizeSettingNames(this.parts.authority, names);
   }
 
   private settingParameters(name: string): readonly number[] {
-    return (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
+    const judged = this.entries.get(name)?.judged;
+    if (judged === undefined || !judged.some(takesSettings)) return none;
+    return judged.flatMap(({ classified }) =>
       classified.statements.flatMap((statement) => statement.settingParameters),
     );
+  }
+
+  /** What is behind the name would be the same, whether this comes to be or not. */
+  private isAgain(name: string, { classified, parameterTypes }: Judged): boolean {
+    const entry = this.entries.get(name);
+    const only = entry?.judged.length === 1 ? entry.judged[0] : undefined;
+    if (entry === undefined || only === undefined) return false;
+    if (only.classified !== classified) return false;
+    if (only.parameterTypes.length + parameterTypes.length > 0) return false;
+    // Away from what is forgotten first.
+    this.entries.delete(name);
+    this.entries.set(name, entry);
+    return true;
   }
 
   private add(name: string, judged: Judged): void {
@@ -180,6 +195,13 @@ export class PreparedStatements {
     const catalogue = this.parts.catalogue();
     return { catalogue: numberOf(catalogue), searched: this.parts.searched.within(catalogue) };
   }
+}
+
+const settlesNothing: Settle = () => undefined;
+const none: readonly number[] = [];
+
+function takesSettings({ classified }: Judged): boolean {
+  return classified.statements.some(({ settingParameters }) => settingParameters.length > 0);
 }
 
 function areSame(one: Grounds, other: Grounds): boolean {

@@ -219,6 +219,8 @@ export interface ClassifiedText {
   readonly rewritten: string | undefined;
   /** Rough memory of this value, for the bounded cache. */
   readonly bytes: number;
+  /** Some of it runs, ends or makes prepared statements or cursors by name. */
+  readonly names: boolean;
   /** How often it was sent to the engine to be run, while this is remembered. */
   runs: number;
   /** By what it was let pass last; `policy/authorize.ts` alone knows. A WeakMap would cost more than it saves on new texts. */
@@ -230,4 +232,6 @@ export interface ClassifiedText {
    * most, and bytes of the largest of its last answers.
    */
   pace?: { ms: number; bytes: number };
+  /** It was slow where it was prepared once for many runs (`proxy/stand-in-statements.ts`): how often, and up to which of its `runs`. */
+  parsedAnew?: { readonly times: number; readonly untilRun: number };
 }
