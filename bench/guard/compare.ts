@@ -14,7 +14,12 @@ export interface Line {
   readonly judgement: Judgement;
 }
 
-const whats = ['operations', 'reads', 'writes'] as const satisfies readonly (keyof Cost)[];
+const whats = [
+  'operations',
+  'buffers',
+  'reads',
+  'writes',
+] as const satisfies readonly (keyof Cost)[];
 
 /** Of what needs none, there is no line. */
 export function compare(baseline: Costs, now: Costs): Line[] {

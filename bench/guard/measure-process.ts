@@ -1,5 +1,6 @@
 /** `measure-process.ts FILE`: measures all scenarios and writes what they cost. A process of its own, for its flags. */
 import { writeFileSync } from 'node:fs';
+import { BufferCount } from './buffers.ts';
 import { measure, type Costs } from './measure.ts';
 import { OperationCounter } from './operations.ts';
 import { SocketCalls } from './socket-calls.ts';
@@ -8,6 +9,8 @@ const [file] = process.argv.slice(2);
 const operations = new OperationCounter(new URL('../../src/', import.meta.url).href);
 const calls = new SocketCalls();
 calls.watch();
+const buffers = new BufferCount();
+buffers.watch();
 await operations.start();
 // What is counted is loaded behind the start.
 const { pureScenarios } = await import('./pure.ts');
@@ -22,7 +25,7 @@ const suites = [
 for (const open of suites) {
   const { scenarios, close } = await open();
   try {
-    costs = { ...costs, ...(await measure(scenarios, { operations, calls })) };
+    costs = { ...costs, ...(await measure(scenarios, { operations, calls, buffers })) };
   } finally {
     await close();
   }

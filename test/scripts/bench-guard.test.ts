@@ -79,6 +79,7 @@ console.log(JSON.stringify(counts));`,
 describe('the comparison', () => {
   const cost = (operations: number, more: Partial<Cost> = {}): Cost => ({
     operations,
+    buffers: 0,
     reads: 2,
     writes: 2,
     ...more,
