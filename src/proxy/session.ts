@@ -6,6 +6,7 @@ import type { SessionMeter } from '../metrics/session-meter.ts';
 import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
+import { shareReads } from '../wire/shared-reads.ts';
 import { BatchDeadline } from './batch-deadline.ts';
 import { ClientMessages } from './client-messages.ts';
 import { ClientReader } from './client-reader.ts';
@@ -228,6 +229,7 @@ export class Session implements LiveSession {
   /** Begins to relay. Everything that greets the client has been written by then. */
   start(): void {
     const { client } = this;
+    shareReads(client);
     client.on('data', (chunk: Buffer) => this.reader.onData(chunk));
     client.on('end', () => this.ending.clientGone());
     client.on('close', () => this.ending.clientGone());
