@@ -133,6 +133,7 @@ export class Session implements LiveSession {
         partition: parts.partition,
         state,
         hold: this.hold,
+        wait: this.wait,
         owed: this.owed,
         writer: this.writer,
         engine: this.engine,

@@ -78,7 +78,11 @@ export class Turns {
     return ready.then(
       () => (hold.link === undefined || outlets.isOver() ? undefined : goOn(hold.link)),
       (error: unknown) => {
-        if (!outlets.isOver()) fail(log.response(error));
+        if (outlets.isOver()) return undefined;
+        // Instead of the connection that it waited for, it has got a place in a lane.
+        if (hold.isSharing) return goOn(hold.link!);
+        fail(log.response(error));
+        return undefined;
       },
     );
   }

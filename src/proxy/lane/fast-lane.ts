@@ -1,6 +1,7 @@
 import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
 import type { Partition } from '../../engine/pool/pool.ts';
+import { HatiError } from '../../errors.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
 import type { SessionUse } from '../../policy/session-use.ts';
 import type { ClassifiedText } from '../../sql/statement.ts';
@@ -11,10 +12,11 @@ import type { ClientStatement } from '../client-statements.ts';
 import type { EngineHold } from '../engine-hold.ts';
 import type { EngineReader } from '../engine-reader.ts';
 import type { EngineWriter } from '../engine-writer.ts';
+import type { LinkWait } from '../link-wait.ts';
 import type { ResponseQueue } from '../response-queue.ts';
 import type { InForce, SessionState } from '../session-state.ts';
 import type { LaneLink } from './lane-link.ts';
-import type { LaneKind, Lanes } from './lanes.ts';
+import type { LaneKind, Lanes, Seeker } from './lanes.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -31,6 +33,7 @@ export interface FastLaneParts {
   readonly partition: Partition;
   readonly state: SessionState;
   readonly hold: EngineHold;
+  readonly wait: Pick<LinkWait, 'isWaiting' | 'giveUp'>;
   readonly owed: ResponseQueue;
   readonly writer: EngineWriter;
   readonly engine: EngineReader;
@@ -44,6 +47,8 @@ export interface FastLaneParts {
   readonly onLost: () => void;
 }
 
+let sessions = 0;
+
 /** Rides of a statement that came to nothing; then it gets a connection of its own. */
 const mostRides = 3;
 
@@ -52,7 +57,7 @@ const mostRides = 3;
  * own. It is judged and made ready like any other; only where its bytes go is different, and the next message of the client waits
  * until it is answered. Where it is withdrawn, the client's messages are taken again from the start.
  */
-export class FastLane implements Rider {
+export class FastLane implements Rider, Seeker {
   private readonly parts: FastLaneParts;
   /** Messages of the statement that is being taken or rides; all of it was here when the first one was taken. */
   private batch: FrontendMessage[] | undefined;
@@ -65,9 +70,13 @@ export class FastLane implements Rider {
   private begun: number | undefined;
   private received = 0;
   private kind: LaneKind | undefined;
+  /** It may ride, but there was no place. */
+  private sought: Wanted | undefined;
+  private readonly number: number;
 
   constructor(parts: FastLaneParts) {
     this.parts = parts;
+    this.number = sessions += 1;
   }
 
   /** Before a message is taken. @param pending what the client has sent */
@@ -90,8 +99,10 @@ export class FastLane implements Rider {
    * The statement needs a connection, and the session has none.
    * @returns whether it has a place in a lane.
    */
-  enter({ text, under, named }: Wanted): boolean {
+  enter(wanted: Wanted): boolean {
     const { useOf, lanes, hold, state } = this.parts;
+    const { text, under, named } = wanted;
+    this.sought = undefined;
     if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
     // It has to be prepared as it was, which takes more than its Parse.
     if (under !== undefined && under !== state.inForce) return false;
@@ -100,10 +111,13 @@ export class FastLane implements Rider {
     this.begun = performance.now();
     this.received = this.parts.engine.received;
     if (!isShort(text) || this.rides >= mostRides) return false;
-    const place = lanes.place(this.kindOf());
-    if (place === undefined) return false;
-    if (named !== undefined && !isKnown(place.link, named)) {
-      place.learn(named.engine);
+    const kind = this.kindOf();
+    const place = lanes.place(kind, this.number);
+    const isReady = place !== undefined && (named === undefined || isKnown(place.link, named));
+    if (!isReady) {
+      if (named !== undefined) place?.learn(named.engine);
+      this.sought = wanted;
+      lanes.seek(kind, this);
       return false;
     }
     this.place = place;
@@ -111,18 +125,33 @@ export class FastLane implements Rider {
     return true;
   }
 
+  mayBoard(): boolean {
+    const { wait } = this.parts;
+    const { sought } = this;
+    if (sought === undefined || !wait.isWaiting) return false;
+    // Nobody hears of that: whoever waits looks first whether it has a place.
+    if (this.enter(sought)) wait.giveUp(new HatiError('query_canceled'));
+    return this.sought !== undefined;
+  }
+
   /** After a message was taken. @returns whether a statement rides now: nothing more is to be taken until it is answered. */
   leave(): boolean {
     if (!this.isComplete) return false;
-    const { hold, writer } = this.parts;
+    const { hold, writer, owed } = this.parts;
     const { place } = this;
     this.isComplete = false;
+    this.sought = undefined;
     if (place === undefined) {
       this.batch = undefined;
       return false;
     }
     const bytes = writer.take();
     hold.unshare();
+    // It was cancelled on its way here, and that is answered.
+    if (owed.isEmpty) {
+      this.over();
+      return false;
+    }
     this.isRiding = true;
     this.rides += 1;
     this.begun = undefined;

@@ -14,6 +14,8 @@ interface Seat {
 export interface LaneLinkParts {
   readonly link: EngineLink;
   readonly counts: LaneCounts;
+  /** What a statement gives here is known now. */
+  readonly onLearnt: () => void;
   /** Takes no more riders. */
   readonly onClosed: (reason: LaneEnd) => void;
   /** Nothing is on it any more, and nothing will be. */
@@ -83,6 +85,7 @@ export class LaneLink {
     this.learning.add(statement);
     const { rider, bytes } = description(this.link, statement, () => {
       this.learning.delete(statement);
+      if (this.isOpen) this.parts.onLearnt();
     });
     this.send({ rider, hasBegun: false }, bytes);
   }
