@@ -179,6 +179,7 @@ export class Session implements LiveSession {
       meter,
       log: parts.log,
       terminate: parts.terminate,
+      seize: () => this.lane?.seize(),
       flush: () => this.writer.send(),
       onFinish: () => {
         this.wait.giveUp(new HatiError('shutting_down'));
@@ -219,6 +220,7 @@ export class Session implements LiveSession {
       since: meter.since,
       waitingSince: this.wait.since,
       link: this.hold.current,
+      ride: this.lane?.link,
       pins: state.pinned,
       preparedCount: this.messages.preparedCount,
       applicationName: this.parameters.applicationName,

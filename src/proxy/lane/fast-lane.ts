@@ -3,7 +3,7 @@ import type { EngineLink } from '../../engine/pool/link.ts';
 import type { Partition } from '../../engine/pool/pool.ts';
 import { HatiError } from '../../errors.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
-import type { SessionUse } from '../../policy/session-use.ts';
+import { isBlindly, type SessionUse } from '../../policy/session-use.ts';
 import type { ClassifiedText } from '../../sql/statement.ts';
 import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
 import { Frontend } from '../../wire/protocol.ts';
@@ -15,8 +15,9 @@ import type { EngineWriter } from '../engine-writer.ts';
 import type { LinkWait } from '../link-wait.ts';
 import type { ResponseQueue } from '../response-queue.ts';
 import type { InForce, SessionState } from '../session-state.ts';
+import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
 import type { LaneLink } from './lane-link.ts';
-import type { LaneKind, Lanes, Seeker } from './lanes.ts';
+import type { Lanes, Seeker } from './lanes.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -66,10 +67,12 @@ export class FastLane implements Rider, Seeker {
   private place: LaneLink | undefined;
   private isRiding = false;
   private rides = 0;
+  /** Whatever it seems to be. */
+  private isAgentNeeded = false;
   /** Where it has a connection of its own: since when. */
   private begun: number | undefined;
   private received = 0;
-  private kind: LaneKind | undefined;
+  private kinds: LaneKinds | undefined;
   /** It may ride, but there was no place. */
   private sought: Wanted | undefined;
   private readonly number: number;
@@ -86,6 +89,7 @@ export class FastLane implements Rider, Seeker {
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
     this.rides = 0;
+    this.isAgentNeeded = false;
   }
 
   /** The message is taken. */
@@ -106,12 +110,13 @@ export class FastLane implements Rider, Seeker {
     if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
     // It has to be prepared as it was, which takes more than its Parse.
     if (under !== undefined && under !== state.inForce) return false;
-    if (!isRepeatable(text, useOf(text))) return false;
+    const use = useOf(text);
+    if (!isRepeatable(text, use)) return false;
     this.text = text;
     this.begun = performance.now();
     this.received = this.parts.engine.received;
     if (!isShort(text) || this.rides >= mostRides) return false;
-    const kind = this.kindOf();
+    const kind = this.kindOf(isBlindly(use) && !this.isAgentNeeded);
     const place = lanes.place(kind, this.number);
     const isReady = place !== undefined && (named === undefined || isKnown(place.link, named));
     if (!isReady) {
@@ -182,6 +187,18 @@ export class FastLane implements Rider, Seeker {
     return place.link.cancel();
   }
 
+  /** Where its statement is. */
+  get link(): EngineLink | undefined {
+    return this.isRiding ? this.place?.link : undefined;
+  }
+
+  /** The session is ended in the middle of an answer. @returns the connection, which is nobody else's from now on */
+  seize(): EngineLink | undefined {
+    const { link } = this;
+    this.place?.giveUp(this);
+    return link;
+  }
+
   /** The session has ended. */
   abandon(): void {
     const { place } = this;
@@ -213,6 +230,10 @@ export class FastLane implements Rider, Seeker {
     if (this.text !== undefined) noteHeldUp(this.text);
   }
 
+  needsAgent(): void {
+    this.isAgentNeeded = true;
+  }
+
   withdrawn(): void {
     const { owed, onWithdrawn } = this.parts;
     const messages = this.batch ?? [];
@@ -237,15 +258,12 @@ export class FastLane implements Rider, Seeker {
     this.text = undefined;
   }
 
-  private kindOf(): LaneKind {
+  private kindOf(isBlind: boolean): LaneKind {
     const { state, partition } = this.parts;
     state.restart();
-    const { settings } = state;
-    if (this.kind?.settings !== settings) {
-      const sorted = [...settings].toSorted(([one], [other]) => (one < other ? -1 : 1));
-      this.kind = { key: JSON.stringify([partition.key, sorted]), partition, settings };
-    }
-    return this.kind;
+    if (this.kinds?.own.settings !== state.settings)
+      this.kinds = laneKinds(partition, state.settings);
+    return isBlind ? this.kinds.shared : this.kinds.own;
   }
 }
 

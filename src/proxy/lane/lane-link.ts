@@ -1,7 +1,8 @@
 import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
 import { BackendScanner } from '../../wire/backend-scanner.ts';
-import { Backend } from '../../wire/protocol.ts';
+import { errorField } from '../../wire/error-fields.ts';
+import { Backend, headerBytes } from '../../wire/protocol.ts';
 import type { LaneCounts, LaneEnd } from './counts.ts';
 import { description } from './description.ts';
 import type { Rider } from './rider.ts';
@@ -13,6 +14,8 @@ interface Seat {
 
 export interface LaneLinkParts {
   readonly link: EngineLink;
+  /** Its session has no agent. */
+  readonly isBlind: boolean;
   readonly counts: LaneCounts;
   /** What a statement gives here is known now. */
   readonly onLearnt: () => void;
@@ -181,6 +184,12 @@ export class LaneLink {
       this.dropped.push(data);
       ({ rest } = this.dropped);
     } else {
+      if (this.parts.isBlind && !seat.hasBegun && isRefusal(data)) {
+        this.line[0] = undefined;
+        seat.rider.needsAgent();
+        this.withdraw(seat);
+        return data;
+      }
       seat.hasBegun = true;
       rest = seat.rider.receive(data);
     }
@@ -207,4 +216,13 @@ export class LaneLink {
   private endIfEmpty(): void {
     if (!this.isOpen && this.line.length === 0) this.parts.onEmpty();
   }
+}
+
+/** Nothing but 42501 answers it: a row policy, perhaps, of which the engine knows sooner than we do. */
+function isRefusal(data: Buffer): boolean {
+  let at = 0;
+  while (data[at] === Backend.ParseComplete || data[at] === Backend.CloseComplete)
+    at += headerBytes;
+  if (data[at] !== Backend.ErrorResponse || data.length < at + headerBytes) return false;
+  return errorField(data.subarray(at + headerBytes), 'C') === '42501';
 }

@@ -1,21 +1,15 @@
 import { LRUCache } from 'lru-cache';
-import type { EnginePool, Partition } from '../../engine/pool/pool.ts';
+import type { EnginePool } from '../../engine/pool/pool.ts';
 import { EngineHold } from '../engine-hold.ts';
 import { SessionState } from '../session-state.ts';
 import { LaneCounts, type LaneEnd } from './counts.ts';
+import type { LaneKind } from './kinds.ts';
 import { LaneLink } from './lane-link.ts';
 
 export interface LanesOptions {
   readonly pool: EnginePool;
   /** Connections of the pool. */
   readonly poolSize: number;
-}
-
-/** Who may ride together: sessions that began alike and have set the same. */
-export interface LaneKind {
-  readonly key: string;
-  readonly partition: Partition;
-  readonly settings: ReadonlyMap<string, string>;
 }
 
 /** Connections of one lane. */
@@ -142,7 +136,7 @@ export class Lanes {
     for (const seeker of seekers) if (!seeker.mayBoard()) seekers.delete(seeker);
   }
 
-  private async open({ key, partition, settings }: LaneKind, lane: Lane): Promise<void> {
+  private async open({ key, partition, settings, isBlind }: LaneKind, lane: Lane): Promise<void> {
     const { pool } = this.options;
     const riders: { link?: LaneLink } = {};
     this.connections += 1;
@@ -191,6 +185,7 @@ export class Lanes {
     let isGivenBack = false;
     const added = new LaneLink({
       link,
+      isBlind,
       counts: this.counts,
       onClosed: (reason: LaneEnd) => {
         this.counts.ended[reason] += 1;
