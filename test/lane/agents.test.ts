@@ -1,7 +1,7 @@
 /** Agents share a lane where their statements can't tell whose they are, and nowhere else. */
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../pool/small-pool.ts';
+import { codeOf, until } from '../pool/small-pool.ts';
 import { ask, startLaneStage, ways, type LaneStage, type Way } from './lane.ts';
 
 const agents = Array.from({ length: 8 }, (_, n) => `agent ${n}`);
@@ -19,20 +19,21 @@ beforeAll(async () => {
     CREATE TABLE main.owned (agent text, note text);
     INSERT INTO main.owned SELECT 'agent ' || n, 'of agent ' || n FROM generate_series(0, 7) n;
     CREATE VIEW main.over_owned AS SELECT note FROM main.owned;
+    CREATE VIEW main.invoked WITH (security_invoker) AS SELECT note FROM main.owned;
+    CREATE TABLE main.by_setting (tenant text);
+    INSERT INTO main.by_setting SELECT 'agent ' || n FROM generate_series(0, 7) n;
+    CREATE POLICY own ON main.by_setting USING (tenant = current_setting('my.tenant', true));
+    ALTER TABLE main.by_setting ENABLE ROW LEVEL SECURITY;
     CREATE VIEW main.whoami AS SELECT current_setting('hatidata.agent_id') AS agent;
     CREATE VIEW main.plain AS SELECT id, note FROM main.lane;
     CREATE POLICY own ON main.owned USING (agent = hatidata.agent_id());
     ALTER TABLE main.owned ENABLE ROW LEVEL SECURITY, OWNER TO CURRENT_USER`);
-  clients = new Map(
-    await Promise.all(
-      agents.map(async (agent) => {
-        const made = await stage.admin.query("SELECT create_api_key($1, 'readonly') AS key", [
-          agent,
-        ]);
-        return [agent, await stage.proxy.client(String(made.rows[0].key))] as const;
-      }),
-    ),
-  );
+  const connected: [string, pg.Client][] = [];
+  for (const agent of agents) {
+    const made = await stage.admin.query("SELECT create_api_key($1, 'readonly') AS key", [agent]);
+    connected.push([agent, await stage.proxy.client(String(made.rows[0].key))]);
+  }
+  clients = new Map(connected);
 });
 afterAll(async () => {
   await superuser.end();
@@ -85,6 +86,17 @@ test.each([
   ],
   ['a view of the setting', 'SELECT agent FROM main.whoami', (agent: string) => [{ agent }]],
   ['the function', 'SELECT hatidata.agent_id() AS agent', (agent: string) => [{ agent }]],
+  ['TABLE', 'TABLE main.owned', (agent: string) => [{ agent, note: `of ${agent}` }]],
+  [
+    'a sample',
+    'SELECT note FROM main.owned TABLESAMPLE bernoulli (100)',
+    (agent: string) => [{ note: `of ${agent}` }],
+  ],
+  [
+    'a view that is read as its reader',
+    'SELECT note FROM main.invoked',
+    (agent: string) => [{ note: `of ${agent}` }],
+  ],
   [
     'what the system shows',
     "SELECT split_part(setting, ' ', 1) AS name FROM pg_settings WHERE name = 'application_name'",
@@ -97,6 +109,64 @@ test.each([
       expect(await run(client, text, round)).toEqual(answer(agent));
     }
   });
+});
+
+test('a policy by a setting of the client’s own', async () => {
+  await each(async (agent, client) => {
+    await client.query(`SET my.tenant = '${agent}'`);
+    for (let round = 0; round < 40; round += 1) {
+      await ask(client, 'extended', (asked) => asked === 2);
+      expect(await run(client, 'SELECT tenant FROM main.by_setting', round)).toEqual([
+        { tenant: agent },
+      ]);
+    }
+    await client.query('RESET my.tenant');
+  });
+});
+
+test('who switches row security off is refused by PostgreSQL, and reads the rest', async () => {
+  await each(async (_, client) => {
+    await client.query('SET row_security = off');
+    for (let round = 0; round < 20; round += 1) {
+      await ask(client, 'extended', (asked) => asked === 2);
+      expect(await codeOf(run(client, 'SELECT note FROM main.owned', round))).toBe('42501');
+    }
+    await client.query('RESET row_security');
+  });
+});
+
+test('what may not be read is refused as ever', async () => {
+  await stage.admin.query(
+    'CREATE TABLE main.hidden (n int); REVOKE ALL ON main.hidden FROM hatidata_reader',
+  );
+  await each(async (_, client) => {
+    for (let round = 0; round < 20; round += 1) {
+      await ask(client, 'simple', (asked) => asked === 2);
+      expect(await codeOf(run(client, 'SELECT n FROM main.hidden', round))).toBe('42501');
+    }
+  });
+});
+
+test('sessions that began with other settings do not share it', async () => {
+  const { rows } = await stage.admin.query("SELECT create_api_key('abroad', 'readonly') AS key");
+  const abroad = await stage.proxy.client(String(rows[0].key), {
+    options: '-c TimeZone=Etc/GMT-5',
+  });
+  const text = "SELECT to_char('2020-01-01 12:00Z'::timestamptz, 'HH24') AS hour";
+  const [here] = clients.values();
+  await here!.query("SET TimeZone = 'UTC'");
+  await Promise.all(
+    (
+      [
+        [abroad, '17'],
+        [here!, '12'],
+      ] as const
+    ).map(async ([client, hour]) => {
+      for (let round = 0; round < 100; round += 1)
+        expect(await run(client, text, round)).toEqual([{ hour }]);
+    }),
+  );
+  await here!.query('RESET TimeZone');
 });
 
 test('a plain view is shared', async () => {
