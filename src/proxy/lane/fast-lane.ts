@@ -88,6 +88,8 @@ export class FastLane implements Rider, Seeker {
     const bytes = pending.peek();
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
+    this.text = undefined;
+    this.begun = undefined;
     this.rides = 0;
     this.isAgentNeeded = false;
   }
@@ -113,7 +115,6 @@ export class FastLane implements Rider, Seeker {
     const use = useOf(text);
     if (!isRepeatable(text, use)) return false;
     this.text = text;
-    this.begun = performance.now();
     this.received = this.parts.engine.received;
     if (!isShort(text) || this.rides >= mostRides) return false;
     const kind = this.kindOf(isBlindly(use) && !this.isAgentNeeded);
@@ -148,6 +149,8 @@ export class FastLane implements Rider, Seeker {
     this.sought = undefined;
     if (place === undefined) {
       this.batch = undefined;
+      // From here on: that it had to wait for a connection says nothing of it.
+      if (this.text !== undefined) this.begun = performance.now();
       return false;
     }
     const bytes = writer.take();
@@ -159,7 +162,6 @@ export class FastLane implements Rider, Seeker {
     }
     this.isRiding = true;
     this.rides += 1;
-    this.begun = undefined;
     place.submit(this, bytes);
     return true;
   }
