@@ -115,7 +115,7 @@ export class ClientReader {
       if (client.writableNeedDrain && !hold.isSharing) return drained(client);
       const first = hold.isSharing ? undefined : before();
       if (first !== undefined) return first;
-      const message = this.again.shift() ?? this.nextNew();
+      const message = this.again.length > 0 ? this.again.shift() : this.nextNew();
       if (message === undefined) return undefined;
       lane?.taking(message);
       const waiting = take(message);

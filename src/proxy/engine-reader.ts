@@ -86,7 +86,7 @@ export class EngineReader {
   }
 
   private pass(chunk: Buffer): void {
-    const { client, owed, meter, hold, isOver, onStalled, onPassed } = this.parts;
+    const { owed, meter, hold, client, isOver, onStalled, onPassed } = this.parts;
     const { bytes: counted } = meter.totals;
     this.scanner.isThorough = owed.isThorough;
     const pieces = this.scanner.push(chunk);
@@ -96,12 +96,7 @@ export class EngineReader {
     this.received += length;
     counted.fromEngine += length;
     if (isOver() || !client.writable) return;
-    let flowing = true;
-    for (const piece of pieces) {
-      counted.toClients += piece.length;
-      flowing = client.write(piece);
-    }
-    if (!flowing) {
+    if (pieces.length > 0 && !this.write(pieces)) {
       const shared = onStalled();
       const engine = (shared ?? hold.current)?.upstream.socket;
       engine?.pause();
@@ -109,5 +104,13 @@ export class EngineReader {
     }
     if (this.waiters.length > 0 && this.isWhole) this.abandon();
     onPassed();
+  }
+
+  /** In one go: a write costs more than a copy of what one read brought. @returns as `Socket.write` */
+  private write(pieces: readonly Buffer[]): boolean {
+    const { client, meter } = this.parts;
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    meter.totals.bytes.toClients += bytes.length;
+    return client.write(bytes);
   }
 }

@@ -142,6 +142,7 @@ export class Session implements LiveSession {
         onAnswered: () => this.reader.release(),
         onWithdrawn: (messages) => this.reader.takeAgain(messages),
         onLost: () => this.ending.engineGone(),
+        onStale: () => pipeline.definitions.noticed(),
       });
     this.messages = new ClientMessages({
       outlets: this.outlets(),

@@ -68,23 +68,22 @@ export class Turns {
   ): Promise<void> | undefined {
     const { hold, outlets, log, lane } = this.parts;
     if (lane !== undefined && what !== undefined && hold.isNone) lane.enter(what);
-    const goOn = (link: EngineLink): Promise<void> | undefined => {
-      if (!outlets.isCancelled()) return act(link);
+    const ready = hold.ready();
+    if (ready === undefined && !outlets.isCancelled()) return act(hold.link!);
+    const goOn = (): Promise<void> | undefined => {
+      if (hold.link === undefined || outlets.isOver()) return undefined;
+      if (!outlets.isCancelled()) return act(hold.link);
       fail(log.response(new HatiError('query_canceled')));
       return undefined;
     };
-    const ready = hold.ready();
-    if (ready === undefined) return goOn(hold.link!);
-    return ready.then(
-      () => (hold.link === undefined || outlets.isOver() ? undefined : goOn(hold.link)),
-      (error: unknown) => {
-        if (outlets.isOver()) return undefined;
-        // Instead of the connection that it waited for, it has got a place in a lane.
-        if (hold.isSharing) return goOn(hold.link!);
-        fail(log.response(error));
-        return undefined;
-      },
-    );
+    if (ready === undefined) return goOn();
+    return ready.then(goOn, (error: unknown) => {
+      if (outlets.isOver()) return undefined;
+      // Instead of the connection that it waited for, it has got a place in a lane.
+      if (hold.isSharing) return goOn();
+      fail(log.response(error));
+      return undefined;
+    });
   }
 
   private get isAtRest(): boolean {

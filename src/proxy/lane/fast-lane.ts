@@ -13,8 +13,10 @@ import type { EngineHold } from '../engine-hold.ts';
 import type { EngineReader } from '../engine-reader.ts';
 import type { EngineWriter } from '../engine-writer.ts';
 import type { LinkWait } from '../link-wait.ts';
-import type { ResponseQueue } from '../response-queue.ts';
+import { nothing, type ResponseQueue } from '../response-queue.ts';
 import type { InForce, SessionState } from '../session-state.ts';
+import { noteSlowStandIn } from '../stand-in-statements.ts';
+import { firstWords } from './first-words.ts';
 import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
 import type { LaneLink } from './lane-link.ts';
 import type { Lanes, Seeker } from './lanes.ts';
@@ -46,6 +48,8 @@ export interface FastLaneParts {
   /** These have to be taken once more, before all others. */
   readonly onWithdrawn: (messages: readonly FrontendMessage[]) => void;
   readonly onLost: () => void;
+  /** A definition that a plan was made of has changed. */
+  readonly onStale: () => void;
 }
 
 let sessions = 0;
@@ -66,6 +70,9 @@ export class FastLane implements Rider, Seeker {
   private text: ClassifiedText | undefined;
   private place: LaneLink | undefined;
   private isRiding = false;
+  private hasStandIn = false;
+  /** Of the answer to one that has a stand-in, until it is known that this is still good. */
+  private beginning: Buffer | undefined;
   private rides = 0;
   /** Whatever it seems to be. */
   private isAgentNeeded = false;
@@ -166,6 +173,17 @@ export class FastLane implements Rider, Seeker {
     return true;
   }
 
+  /** A statement is made ready for a connection that others use as well. */
+  get isSharing(): boolean {
+    return this.parts.hold.isSharing;
+  }
+
+  /** It runs as one that was prepared before (`stand-in-statements.ts`). */
+  standsIn(): void {
+    this.hasStandIn = true;
+    this.beginning = nothing;
+  }
+
   /** The engine owes nothing any more; on a connection of its own, too. */
   rested(): void {
     const { text, begun } = this;
@@ -218,18 +236,38 @@ export class FastLane implements Rider, Seeker {
   }
 
   receive(chunk: Buffer): Buffer | undefined {
-    return this.parts.engine.onShared(chunk);
+    const { engine } = this.parts;
+    if (this.beginning === undefined) return engine.onShared(chunk);
+    const bytes = Buffer.concat([this.beginning, chunk]);
+    const found = firstWords(bytes);
+    this.beginning = found === undefined ? bytes : undefined;
+    switch (found) {
+      case 'stale':
+        // Without the stand-in there would have been no error.
+        this.parts.onStale();
+        return this.place?.runAgain(this, bytes);
+      case 'other':
+        return engine.onShared(bytes);
+      case undefined:
+        return undefined;
+    }
   }
 
   answered(ms: number): void {
     const { text } = this;
-    if (text !== undefined) notePace(text, ms, this.parts.engine.received - this.received);
+    if (text !== undefined) {
+      notePace(text, ms, this.parts.engine.received - this.received);
+      if (this.hasStandIn && !isShort(text)) noteSlowStandIn(text);
+    }
     this.over();
     this.parts.onAnswered();
   }
 
   heldUp(): void {
-    if (this.text !== undefined) noteHeldUp(this.text);
+    const { text } = this;
+    if (text === undefined) return;
+    noteHeldUp(text);
+    if (this.hasStandIn) noteSlowStandIn(text);
   }
 
   needsAgent(): void {
@@ -242,6 +280,8 @@ export class FastLane implements Rider, Seeker {
     this.place = undefined;
     this.isRiding = false;
     this.isComplete = false;
+    this.hasStandIn = false;
+    this.beginning = undefined;
     this.batch = [];
     owed.withdraw();
     onWithdrawn(messages);
@@ -256,6 +296,8 @@ export class FastLane implements Rider, Seeker {
     this.place = undefined;
     this.isRiding = false;
     this.isComplete = false;
+    this.hasStandIn = false;
+    this.beginning = undefined;
     this.batch = undefined;
     this.text = undefined;
   }
@@ -272,7 +314,7 @@ export class FastLane implements Rider, Seeker {
 /** It gives on this connection what the client was told, if it was; nothing need be asked for that. */
 function isKnown({ statements }: EngineLink, { shape, engine }: ClientStatement): boolean {
   if (shape === undefined) return true;
-  return statements.state(engine, nothing) === 'present' && statements.shapes.get(engine) === shape;
+  return statements.state(engine, none) === 'present' && statements.shapes.get(engine) === shape;
 }
 
-const nothing: ReadonlySet<EngineStatement> = new Set();
+const none: ReadonlySet<EngineStatement> = new Set();
