@@ -1,25 +1,21 @@
 import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
-import type { Partition } from '../../engine/pool/pool.ts';
 import { HatiError } from '../../errors.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
-import { isBlindly, type SessionUse } from '../../policy/session-use.ts';
+import { isBlindly } from '../../policy/session-use.ts';
 import type { ClassifiedText } from '../../sql/statement.ts';
 import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
 import { Frontend } from '../../wire/protocol.ts';
 import { isWholeBatch } from '../../wire/whole-batch.ts';
 import type { ClientStatement } from '../client-statements.ts';
-import type { EngineHold } from '../engine-hold.ts';
-import type { EngineReader } from '../engine-reader.ts';
-import type { EngineWriter } from '../engine-writer.ts';
-import type { LinkWait } from '../link-wait.ts';
-import { nothing, type ResponseQueue } from '../response-queue.ts';
-import type { InForce, SessionState } from '../session-state.ts';
+import { nothing } from '../response-queue.ts';
+import type { InForce } from '../session-state.ts';
 import { noteSlowStandIn } from '../stand-in-statements.ts';
+import type { FastLaneParts } from './fast-lane-parts.ts';
 import { firstWords } from './first-words.ts';
 import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
 import type { LaneLink } from './lane-link.ts';
-import type { Lanes, Seeker } from './lanes.ts';
+import type { Seeker } from './lanes.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -29,27 +25,6 @@ export interface Wanted {
   /** Where it was prepared before: under which settings, and as what, where it has a name. */
   readonly under?: InForce;
   readonly named?: ClientStatement | undefined;
-}
-
-export interface FastLaneParts {
-  readonly lanes: Lanes;
-  readonly partition: Partition;
-  readonly state: SessionState;
-  readonly hold: EngineHold;
-  readonly wait: Pick<LinkWait, 'isWaiting' | 'giveUp'>;
-  readonly owed: ResponseQueue;
-  readonly writer: EngineWriter;
-  readonly engine: EngineReader;
-  readonly useOf: (text: ClassifiedText) => SessionUse;
-  /** Nothing ties the session to a connection, and nothing is owed to it. */
-  readonly isFree: () => boolean;
-  /** The client's messages may be taken again. */
-  readonly onAnswered: () => void;
-  /** These have to be taken once more, before all others. */
-  readonly onWithdrawn: (messages: readonly FrontendMessage[]) => void;
-  readonly onLost: () => void;
-  /** A definition that a plan was made of has changed. */
-  readonly onStale: () => void;
 }
 
 let sessions = 0;
