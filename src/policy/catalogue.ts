@@ -92,6 +92,8 @@ export interface UserRelation {
   readonly writes: 'plainly' | 'sequences' | 'code';
   /** What its row policies run when it is read. */
   readonly guards: 'plainly' | 'code';
+  /** It has no row policies, and is on no other server: it looks the same to all who read it as one role. */
+  readonly readsAlike: boolean;
 }
 
 export interface UserType {

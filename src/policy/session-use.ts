@@ -1,3 +1,4 @@
+import { isBlind } from './blind.ts';
 import { builtinFunctions, informationSchemaFunctions } from './builtin-functions.ts';
 import {
   ddlVerb,
@@ -74,9 +75,17 @@ const nothing: SessionUse = {
   leaves: 'nothing',
 };
 
+/** The same of what could not tell either which agent runs it; see `blind.ts`. */
+const nothingBlindly: SessionUse = { ...nothing };
+
 /** It needs nothing of its session but what that began with, and changes nothing there. */
 export function leavesNothing(use: SessionUse): boolean {
-  return use === nothing;
+  return use === nothing || use === nothingBlindly;
+}
+
+/** It needs not even the agent. */
+export function isBlindly(use: SessionUse): boolean {
+  return use === nothingBlindly;
 }
 
 /** Memo on the text: by what it was worked out last. */
@@ -135,7 +144,7 @@ function useOf(statement: Statement, around: Surroundings): SessionUse {
     leaves === 'nothing' &&
     effects.length + settings.length === 0 &&
     executed.length + deallocated.length + fetched.length === 0;
-  if (isPlain) return nothing;
+  if (isPlain) return isBlind(statement, around) ? nothingBlindly : nothing;
   const changes = settings.filter(
     ({ operation, target, local }) => operation !== 'show' && target === 'session' && !local,
   );

@@ -31,6 +31,39 @@ function limitedPath(limits: Limits): readonly [string, string] {
   return ['search_path', searchableSchemas(limits).map(quoteIdentifier).join(', ')];
 }
 
+/**
+ * In place of the agent on connections whose statements could not ask for it (`policy/blind.ts`): no key may have so long a name, and
+ * it is not NULL, as it is for connections that don't come through HatiData.
+ */
+export const noAgent =
+  'no agent: a fast lane of HatiData, for statements that could not tell which agent runs them';
+/** What the engine's operator sees of such a connection. */
+export const laneApplicationName = 'hati lane';
+
+/**
+ * How a connection begins that is like those of `start`, but for no agent. Where a table has got row policies that are not known here yet,
+ * the engine refuses to read it there, instead of leaving out rows.
+ */
+export function withoutAgent({ settings }: UpstreamSession): UpstreamSession {
+  return {
+    applicationName: laneApplicationName,
+    settings: [
+      ...settings.filter(([name]) => name !== agentSetting && name !== scopeSetting),
+      [agentSetting, noAgent],
+      ['row_security', 'off'],
+    ],
+  };
+}
+
+const agentSetting = 'hatidata.agent_id';
+const scopeSetting = 'hatidata.scope';
+
+/** The agent of a connection that began so. */
+export function agentOf({ settings }: UpstreamSession): string | undefined {
+  const agent = new Map(settings).get(agentSetting);
+  return agent === noAgent ? undefined : agent;
+}
+
 export interface ClientSettings {
   readonly applicationName: string | undefined;
   /** Settings of the startup packet and its `options`, names lower case. */
@@ -72,8 +105,8 @@ export function engineSession(
       ...client.settings.filter(([name]) => name !== 'client_encoding'),
       ['standard_conforming_strings', 'on'],
       ...(isReader ? ([['default_transaction_read_only', 'on']] as const) : []),
-      ['hatidata.agent_id', principal.agent],
-      ['hatidata.scope', authority.scope],
+      [agentSetting, principal.agent],
+      [scopeSetting, authority.scope],
     ],
   };
   return { start, settings: new Map(name === own ? [] : [['application_name', name]]) };

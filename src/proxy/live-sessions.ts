@@ -34,6 +34,8 @@ export interface SessionLook {
   readonly waitingSince: number | undefined;
   /** The engine connection that it holds. */
   readonly link: EngineLink | undefined;
+  /** The one that it shares with others while its statement is in a fast lane. */
+  readonly ride: EngineLink | undefined;
   /** Why it keeps that, and what did it. */
   readonly pins: ReadonlyMap<PinReason, string>;
   readonly preparedCount: number;

@@ -1,6 +1,7 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { HatiError } from '../errors.ts';
 import { parameterStatus } from '../wire/backend-messages.ts';
+import { laneApplicationName } from './engine-session.ts';
 import { reportedPath, unsafeParameter } from './engine-parameters.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 
@@ -33,7 +34,7 @@ export class ReportedParameters {
     const { reported } = this.parts;
     const messages: Buffer[] = [];
     for (const [name, value] of link.parameters) {
-      if (reported.get(name) === value) continue;
+      if (reported.get(name) === value || value === laneApplicationName) continue;
       reported.set(name, value);
       // It has its agent's name in front.
       if (name !== 'application_name') messages.push(parameterStatus(name, value));

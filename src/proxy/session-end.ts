@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { errorResponse } from '../wire/backend-messages.ts';
@@ -22,6 +23,8 @@ export interface SessionEndParts {
   readonly log: Logger;
   /** Ends a backend, whatever it is doing and whatever it has been sent. */
   readonly terminate: (processId: number) => Promise<void>;
+  /** Takes over the connection of a fast lane that the client's answer comes from, if it does; nobody else's is behind it then. */
+  readonly seize: () => EngineLink | undefined;
   /** Sends to the engine what still waits for more. */
   readonly flush: () => void;
   /** Nothing is waited for any more. */
@@ -130,7 +133,7 @@ export class SessionEnd {
     this.state = 'parting';
     this.parts.meter.ended(error.code);
     this.lastWords = error;
-    this.endBackend();
+    this.endBackend(this.parts.hold.current ?? this.parts.seize());
     setTimeout(() => {
       if (this.state === 'parting') this.kill();
     }, partingMs).unref();
@@ -144,15 +147,14 @@ export class SessionEnd {
       this.close();
       return;
     }
-    if (this.state !== 'parting') this.endBackend();
+    if (this.state !== 'parting') this.endBackend(link);
     this.finish();
     link.upstream.socket.resume();
     destroyUnlessClosed(link.upstream.socket, lingerMs);
   }
 
-  private endBackend(): void {
-    const { terminate, log, hold } = this.parts;
-    const { current: link } = hold;
+  private endBackend(link: EngineLink | undefined): void {
+    const { terminate, log } = this.parts;
     if (link === undefined) return;
     const { upstream } = link;
     link.isRetired = true;

@@ -134,6 +134,7 @@ export class Session implements LiveSession {
         partition: parts.partition,
         state,
         hold: this.hold,
+        wait: this.wait,
         owed: this.owed,
         writer: this.writer,
         engine: this.engine,
@@ -180,6 +181,7 @@ export class Session implements LiveSession {
       meter,
       log: parts.log,
       terminate: parts.terminate,
+      seize: () => this.lane?.seize(),
       flush: () => this.writer.send(),
       onFinish: () => {
         this.wait.giveUp(new HatiError('shutting_down'));
@@ -220,6 +222,7 @@ export class Session implements LiveSession {
       since: meter.since,
       waitingSince: this.wait.since,
       link: this.hold.current,
+      ride: this.lane?.link,
       pins: state.pinned,
       preparedCount: this.messages.preparedCount,
       applicationName: this.parameters.applicationName,

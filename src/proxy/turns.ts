@@ -78,7 +78,11 @@ export class Turns {
     };
     if (ready === undefined) return goOn();
     return ready.then(goOn, (error: unknown) => {
-      if (!outlets.isOver()) fail(log.response(error));
+      if (outlets.isOver()) return undefined;
+      // Instead of the connection that it waited for, it has got a place in a lane.
+      if (hold.isSharing) return goOn();
+      fail(log.response(error));
+      return undefined;
     });
   }
 

@@ -1,10 +1,8 @@
 /** What happens to one session in a fast lane is not felt by the others: their answers are right, and come in time. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { cancelRequest } from '../../src/wire/frontend-messages.ts';
-import { RawClient } from '../fixtures/raw-client.ts';
 import { codeOf, sleep, until } from '../pool/small-pool.ts';
-import { askBeside, socketOf, startLaneStage, type LaneStage } from './lane.ts';
+import { askBeside, cancel, socketOf, startLaneStage, type LaneStage } from './lane.ts';
 
 let stage: LaneStage;
 let clients: pg.Client[];
@@ -96,24 +94,13 @@ test('cancels, at random', async () => {
     for (let round = 0; round < 60; round += 1) {
       const asked = codeOf(other.query(counting, [round % 3 === 0 ? 2_000_000 : 10]));
       await sleep(Math.random() * 5);
-      await cancel(other);
+      await cancel(stage.proxy.port, other);
       outcomes.add(await asked);
     }
   });
   for (const each of outcomes) expect(['no error', '57014']).toContain(each);
   expect(outcomes).toContain('57014');
 });
-
-/** Resolves when the request has been taken. */
-async function cancel(client: pg.Client): Promise<void> {
-  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  const secret = Buffer.alloc(4);
-  secret.writeInt32BE(secretKey);
-  const canceller = new RawClient(stage.proxy.port);
-  canceller.send(cancelRequest(processID, secret));
-  await canceller.next();
-  canceller.close();
-}
 
 test('a connection of the lane that is killed: who was at work hears of it, nobody else', async () => {
   const superuser = new pg.Client(stage.proxy.direct('control'));

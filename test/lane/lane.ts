@@ -3,7 +3,9 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { expect } from 'vitest';
 import type { Config } from '../../src/config.ts';
+import { cancelRequest } from '../../src/wire/frontend-messages.ts';
 import { startTestProxy, type TestProxy } from '../fixtures/proxy.ts';
+import { RawClient } from '../fixtures/raw-client.ts';
 import { scrape } from '../metrics/scrape.ts';
 
 const rowCount = 1000;
@@ -88,4 +90,15 @@ export async function askBeside(
     isOver = true;
   }
   return (await Promise.all(asking)).flat();
+}
+
+/** Resolves when the request has been taken. */
+export async function cancel(port: number, client: pg.Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(secretKey);
+  const canceller = new RawClient(port);
+  canceller.send(cancelRequest(processID, secret));
+  await canceller.next();
+  canceller.close();
 }

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { testConfig } from '../fixtures/proxy.ts';
-import { smallPool } from '../pool/small-pool.ts';
+import { codeOf, smallPool, sleep, startRelayed, until } from '../pool/small-pool.ts';
 import { ask, startLaneStage, type LaneStage } from './lane.ts';
 
 let stage: LaneStage;
@@ -34,7 +34,42 @@ test('twenty clients on two connections, one of them a lane', async () => {
       }
     }),
   ]);
-  expect(await stage.count('statements')).toBeGreaterThan(0);
+  // Of 1,600; who waits when a lane opens goes there.
+  expect(await stage.count('statements')).toBeGreaterThan(160);
+});
+
+test('an engine that is away is not asked for lanes', async () => {
+  stage = await startLaneStage();
+  const key = String(
+    (await stage.admin.query("SELECT create_api_key('patient', 'readonly') AS key")).rows[0].key,
+  );
+  await using relayed = await startRelayed(stage.proxy);
+  const clients = await Promise.all(Array.from({ length: 8 }, () => relayed.proxy.client(key)));
+  for (const client of clients) client.on('error', () => undefined);
+  const text = 'SELECT note FROM main.lane WHERE id = 1';
+  const askOnce = (): Promise<string[]> =>
+    Promise.all(clients.map((client) => codeOf(client.query(text))));
+  for (let round = 0; round < 30; round += 1) await askOnce();
+  relayed.relay.set({ arrivals: 'hangUp' });
+  relayed.relay.cut();
+  await sleep(100);
+  const { accepted } = relayed.relay;
+  const until2s = performance.now() + 2_000;
+  while (performance.now() < until2s) {
+    expect(await askOnce()).not.toContain('no error');
+    await sleep(5);
+  }
+  // One session at a time, at growing intervals; the parts of the proxy that look after the engine by themselves are among them.
+  expect(relayed.relay.accepted - accepted).toBeLessThan(30);
+  relayed.relay.set({});
+  const survivor = await relayed.proxy.client(key);
+  await until(async () => (await codeOf(survivor.query(text))) === 'no error');
+});
+
+test('one session needs no lane', async () => {
+  stage = await startLaneStage();
+  await askAll(await open(1), 50);
+  expect(await stage.count('statements')).toBe(0);
 });
 
 test('one connection is no lane', async () => {

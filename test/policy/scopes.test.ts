@@ -177,6 +177,7 @@ const relations = (...names: readonly string[]): Catalogue['relations'] => {
         reads: [],
         writes: 'plainly',
         guards: 'plainly',
+        readsAlike: true,
       },
     ]);
   }

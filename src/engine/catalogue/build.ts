@@ -238,11 +238,12 @@ function relations(
   definitions: ReadonlyMap<string, ViewDefinition>,
 ): Catalogue['relations'] {
   const made = new Map<string, UserRelation & { reads: readonly UserRelation[] }>();
-  for (const { oid, schema, unsafeTypes: unsafe, runs, writes, guards } of rows) {
+  for (const { oid, schema, unsafeTypes: unsafe, runs, writes, guards, readsAlike } of rows) {
     const view = definitions.get(oid);
     const converts = leastTrusted(unsafe.map((type) => types.get(type)?.conversion));
     const runsOf = functionsOf(runs, byOid);
-    made.set(oid, { schema, view, converts, runs: runsOf, reads: [], writes, guards });
+    const how = { writes, guards, readsAlike };
+    made.set(oid, { schema, view, converts, runs: runsOf, reads: [], ...how });
   }
   for (const { oid, reads } of rows)
     made.get(oid)!.reads = reads.flatMap((each) => made.get(each) ?? []);

@@ -1,6 +1,6 @@
 import type { UserRelation } from '../../policy/catalogue.ts';
 import type { FunctionFacts } from '../../policy/function-trust.ts';
-import { guardsSql, writesDependOn, writesSql } from './writes.ts';
+import { guardsSql, readsAlikeSql, writesDependOn, writesSql } from './writes.ts';
 
 /** What is asked of the data database, as the reader. All but the first run with `search_path = pg_catalog`. */
 
@@ -191,6 +191,7 @@ export interface RelationRow {
   readonly reads: readonly string[];
   readonly writes: UserRelation['writes'];
   readonly guards: UserRelation['guards'];
+  readonly readsAlike: boolean;
 }
 
 /** Bytes as stored, compressed. */
@@ -215,7 +216,7 @@ export const relationsSql = `
                SELECT x.run FROM pg_policy o, LATERAL (${runBy('pg_policy', 'o.oid')}) x
                 WHERE o.polrelid = c.oid) AS runs,
          ARRAY(SELECT DISTINCT d.refobjid::int8::text ${viewDepends('pg_class')} AND d.refobjid <> c.oid) AS reads,
-         ${writesSql} AS writes, ${guardsSql} AS guards
+         ${writesSql} AS writes, ${guardsSql} AS guards, ${readsAlikeSql} AS "readsAlike"
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE ${isRelation} AND ${isOutside('c.relnamespace')} AND n.nspname NOT LIKE 'pg\\_toast%'`;
 

@@ -64,6 +64,16 @@ export const writesSql = `
          OR EXISTS (SELECT FROM (${expressions}) e WHERE e.tree ~ ':funcid 1574[^0-9]')
        THEN 'sequences' ELSE 'plainly' END`;
 
+/**
+ * Whoever reads the relation `c` as one role gets the same, as far as it does not read others: no policy looks at who asks, and no
+ * other server, which may.
+ */
+export const readsAlikeSql = `
+  NOT (c.relrowsecurity OR c.relkind = 'f' OR c.relhassubclass AND EXISTS (
+    WITH RECURSIVE heirs (oid) AS (
+      SELECT c.oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN heirs ON i.inhparent = heirs.oid)
+    SELECT FROM heirs JOIN pg_class f USING (oid) WHERE f.relkind = 'f'))`;
+
 /** What these depend on, for the fingerprint: relations with a condition. */
 export const writesDependOn = [
   'pg_trigger x',

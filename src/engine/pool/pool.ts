@@ -68,9 +68,14 @@ export class EnginePool {
     ).unref();
   }
 
-  /** The engine can be reached, as far as is known, and nobody waits for a connection. */
-  get isCalm(): boolean {
-    return this.waiters.count === 0 && !this.outage.isOn && !this.isStopped;
+  /** The engine can be reached, as far as is known. */
+  get isReachable(): boolean {
+    return !this.outage.isOn && !this.isStopped;
+  }
+
+  /** Sessions and lanes that wait for a connection. */
+  get waiting(): number {
+    return this.waiters.count;
   }
 
   get figures(): PoolFigures {

@@ -53,6 +53,7 @@ export function description(
     },
     answered: () => over(false),
     heldUp: () => undefined,
+    needsAgent: () => undefined,
     withdrawn: () => over(true),
     lost: () => over(true),
   };

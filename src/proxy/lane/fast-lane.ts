@@ -1,22 +1,21 @@
 import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
-import type { Partition } from '../../engine/pool/pool.ts';
+import { HatiError } from '../../errors.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
-import type { SessionUse } from '../../policy/session-use.ts';
+import { isBlindly } from '../../policy/session-use.ts';
 import type { ClassifiedText } from '../../sql/statement.ts';
 import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
 import { Frontend } from '../../wire/protocol.ts';
 import { isWholeBatch } from '../../wire/whole-batch.ts';
 import type { ClientStatement } from '../client-statements.ts';
-import type { EngineHold } from '../engine-hold.ts';
-import type { EngineReader } from '../engine-reader.ts';
-import type { EngineWriter } from '../engine-writer.ts';
-import { nothing, type ResponseQueue } from '../response-queue.ts';
-import type { InForce, SessionState } from '../session-state.ts';
+import { nothing } from '../response-queue.ts';
+import type { InForce } from '../session-state.ts';
 import { noteSlowStandIn } from '../stand-in-statements.ts';
-import type { LaneLink } from './lane-link.ts';
-import type { LaneKind, Lanes } from './lanes.ts';
+import type { FastLaneParts } from './fast-lane-parts.ts';
 import { firstWords } from './first-words.ts';
+import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
+import type { LaneLink } from './lane-link.ts';
+import type { Seeker } from './lanes.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -28,25 +27,7 @@ export interface Wanted {
   readonly named?: ClientStatement | undefined;
 }
 
-export interface FastLaneParts {
-  readonly lanes: Lanes;
-  readonly partition: Partition;
-  readonly state: SessionState;
-  readonly hold: EngineHold;
-  readonly owed: ResponseQueue;
-  readonly writer: EngineWriter;
-  readonly engine: EngineReader;
-  readonly useOf: (text: ClassifiedText) => SessionUse;
-  /** Nothing ties the session to a connection, and nothing is owed to it. */
-  readonly isFree: () => boolean;
-  /** The client's messages may be taken again. */
-  readonly onAnswered: () => void;
-  /** These have to be taken once more, before all others. */
-  readonly onWithdrawn: (messages: readonly FrontendMessage[]) => void;
-  readonly onLost: () => void;
-  /** A definition that a plan was made of has changed. */
-  readonly onStale: () => void;
-}
+let sessions = 0;
 
 /** Rides of a statement that came to nothing; then it gets a connection of its own. */
 const mostRides = 3;
@@ -56,7 +37,7 @@ const mostRides = 3;
  * own. It is judged and made ready like any other; only where its bytes go is different, and the next message of the client waits
  * until it is answered. Where it is withdrawn, the client's messages are taken again from the start.
  */
-export class FastLane implements Rider {
+export class FastLane implements Rider, Seeker {
   private readonly parts: FastLaneParts;
   /** Messages of the statement that is being taken or rides; all of it was here when the first one was taken. */
   private batch: FrontendMessage[] | undefined;
@@ -68,13 +49,19 @@ export class FastLane implements Rider {
   /** Of the answer to one that has a stand-in, until it is known that this is still good. */
   private beginning: Buffer | undefined;
   private rides = 0;
+  /** Whatever it seems to be. */
+  private isAgentNeeded = false;
   /** Where it has a connection of its own: since when. */
   private begun: number | undefined;
   private received = 0;
-  private kind: LaneKind | undefined;
+  private kinds: LaneKinds | undefined;
+  /** It may ride, but there was no place. */
+  private sought: Wanted | undefined;
+  private readonly number: number;
 
   constructor(parts: FastLaneParts) {
     this.parts = parts;
+    this.number = sessions += 1;
   }
 
   /** Before a message is taken. @param pending what the client has sent */
@@ -83,7 +70,10 @@ export class FastLane implements Rider {
     const bytes = pending.peek();
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
+    this.text = undefined;
+    this.begun = undefined;
     this.rides = 0;
+    this.isAgentNeeded = false;
   }
 
   /** The message is taken. */
@@ -97,20 +87,25 @@ export class FastLane implements Rider {
    * The statement needs a connection, and the session has none.
    * @returns whether it has a place in a lane.
    */
-  enter({ text, under, named }: Wanted): boolean {
+  enter(wanted: Wanted): boolean {
     const { useOf, lanes, hold, state } = this.parts;
+    const { text, under, named } = wanted;
+    this.sought = undefined;
     if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
     // It has to be prepared as it was, which takes more than its Parse.
     if (under !== undefined && under !== state.inForce) return false;
-    if (!isRepeatable(text, useOf(text))) return false;
+    const use = useOf(text);
+    if (!isRepeatable(text, use)) return false;
     this.text = text;
-    this.begun = performance.now();
     this.received = this.parts.engine.received;
     if (!isShort(text) || this.rides >= mostRides) return false;
-    const place = lanes.place(this.kindOf());
-    if (place === undefined) return false;
-    if (named !== undefined && !isKnown(place.link, named)) {
-      place.learn(named.engine);
+    const kind = this.kindOf(isBlindly(use) && !this.isAgentNeeded);
+    const place = lanes.place(kind, this.number);
+    const isReady = place !== undefined && (named === undefined || isKnown(place.link, named));
+    if (!isReady) {
+      if (named !== undefined) place?.learn(named.engine);
+      this.sought = wanted;
+      lanes.seek(kind, this);
       return false;
     }
     this.place = place;
@@ -118,21 +113,37 @@ export class FastLane implements Rider {
     return true;
   }
 
+  mayBoard(): boolean {
+    const { wait } = this.parts;
+    const { sought } = this;
+    if (sought === undefined || !wait.isWaiting) return false;
+    // Nobody hears of that: whoever waits looks first whether it has a place.
+    if (this.enter(sought)) wait.giveUp(new HatiError('query_canceled'));
+    return this.sought !== undefined;
+  }
+
   /** After a message was taken. @returns whether a statement rides now: nothing more is to be taken until it is answered. */
   leave(): boolean {
     if (!this.isComplete) return false;
-    const { hold, writer } = this.parts;
+    const { hold, writer, owed } = this.parts;
     const { place } = this;
     this.isComplete = false;
+    this.sought = undefined;
     if (place === undefined) {
       this.batch = undefined;
+      // From here on: that it had to wait for a connection says nothing of it.
+      if (this.text !== undefined) this.begun = performance.now();
       return false;
     }
     const bytes = writer.take();
     hold.unshare();
+    // It was cancelled on its way here, and that is answered.
+    if (owed.isEmpty) {
+      this.over();
+      return false;
+    }
     this.isRiding = true;
     this.rides += 1;
-    this.begun = undefined;
     place.submit(this, bytes);
     return true;
   }
@@ -169,6 +180,18 @@ export class FastLane implements Rider {
       return 'waiting';
     }
     return place.link.cancel();
+  }
+
+  /** Where its statement is. */
+  get link(): EngineLink | undefined {
+    return this.isRiding ? this.place?.link : undefined;
+  }
+
+  /** The session is ended in the middle of an answer. @returns the connection, which is nobody else's from now on */
+  seize(): EngineLink | undefined {
+    const { link } = this;
+    this.place?.giveUp(this);
+    return link;
   }
 
   /** The session has ended. */
@@ -222,6 +245,10 @@ export class FastLane implements Rider {
     if (this.hasStandIn) noteSlowStandIn(text);
   }
 
+  needsAgent(): void {
+    this.isAgentNeeded = true;
+  }
+
   withdrawn(): void {
     const { owed, onWithdrawn } = this.parts;
     const messages = this.batch ?? [];
@@ -250,15 +277,12 @@ export class FastLane implements Rider {
     this.text = undefined;
   }
 
-  private kindOf(): LaneKind {
+  private kindOf(isBlind: boolean): LaneKind {
     const { state, partition } = this.parts;
     state.restart();
-    const { settings } = state;
-    if (this.kind?.settings !== settings) {
-      const sorted = [...settings].toSorted(([one], [other]) => (one < other ? -1 : 1));
-      this.kind = { key: JSON.stringify([partition.key, sorted]), partition, settings };
-    }
-    return this.kind;
+    if (this.kinds?.own.settings !== state.settings)
+      this.kinds = laneKinds(partition, state.settings);
+    return isBlind ? this.kinds.shared : this.kinds.own;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { EngineStatement } from '../../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
 import { BackendScanner } from '../../wire/backend-scanner.ts';
-import { Backend } from '../../wire/protocol.ts';
+import { errorField } from '../../wire/error-fields.ts';
+import { Backend, headerBytes } from '../../wire/protocol.ts';
 import type { LaneCounts, LaneEnd } from './counts.ts';
 import { description } from './description.ts';
 import type { Rider } from './rider.ts';
@@ -13,7 +14,11 @@ interface Seat {
 
 export interface LaneLinkParts {
   readonly link: EngineLink;
+  /** Its session has no agent. */
+  readonly isBlind: boolean;
   readonly counts: LaneCounts;
+  /** What a statement gives here is known now. */
+  readonly onLearnt: () => void;
   /** Takes no more riders. */
   readonly onClosed: (reason: LaneEnd) => void;
   /** Nothing is on it any more, and nothing will be. */
@@ -83,6 +88,7 @@ export class LaneLink {
     this.learning.add(statement);
     const { rider, bytes } = description(this.link, statement, () => {
       this.learning.delete(statement);
+      if (this.isOpen) this.parts.onLearnt();
     });
     this.send({ rider, hasBegun: false }, bytes);
   }
@@ -185,6 +191,12 @@ export class LaneLink {
   private pass(data: Buffer): Buffer | undefined {
     if (this.line.length === 0) throw new Error('the engine answers what nobody asked');
     const [first] = this.line;
+    if (first !== undefined && this.parts.isBlind && !first.hasBegun && isRefusal(data)) {
+      this.line[0] = undefined;
+      first.rider.needsAgent();
+      this.withdraw(first);
+      return data;
+    }
     if (first !== undefined) first.hasBegun = true;
     const rest = first === undefined ? this.drop(data) : first.rider.receive(data);
     if (rest === undefined) return undefined;
@@ -215,4 +227,13 @@ export class LaneLink {
   private endIfEmpty(): void {
     if (!this.isOpen && this.line.length === 0) this.parts.onEmpty();
   }
+}
+
+/** Nothing but 42501 answers it: a row policy, perhaps, of which the engine knows sooner than we do. */
+function isRefusal(data: Buffer): boolean {
+  let at = 0;
+  while (data[at] === Backend.ParseComplete || data[at] === Backend.CloseComplete)
+    at += headerBytes;
+  if (data[at] !== Backend.ErrorResponse || data.length < at + headerBytes) return false;
+  return errorField(data.subarray(at + headerBytes), 'C') === '42501';
 }

@@ -1,20 +1,15 @@
-import type { EnginePool, Partition } from '../../engine/pool/pool.ts';
+import { LRUCache } from 'lru-cache';
+import type { EnginePool } from '../../engine/pool/pool.ts';
 import { EngineHold } from '../engine-hold.ts';
 import { SessionState } from '../session-state.ts';
 import { LaneCounts, type LaneEnd } from './counts.ts';
+import type { LaneKind } from './kinds.ts';
 import { LaneLink } from './lane-link.ts';
 
 export interface LanesOptions {
   readonly pool: EnginePool;
   /** Connections of the pool. */
   readonly poolSize: number;
-}
-
-/** Who may ride together: sessions that began alike and have set the same. */
-export interface LaneKind {
-  readonly key: string;
-  readonly partition: Partition;
-  readonly settings: ReadonlyMap<string, string>;
 }
 
 /** Connections of one lane. */
@@ -31,15 +26,29 @@ const wantedMs = 250;
 const longestMs = 60_000;
 /** After one could not be opened. */
 const pauseMs = 1_000;
+/** A lane is for several: it opens where another session asks so soon behind one. */
+const meetMs = idleMs;
+/** Kinds of which it is known who asked last. */
+const mostAsked = 1_000;
+
+/** A session that has a statement for a lane where there is no place. */
+export interface Seeker {
+  /** There may be a place now. @returns whether it still waits for one. */
+  mayBoard(): boolean;
+}
 
 interface Lane {
   readonly links: Set<LaneLink>;
+  readonly seekers: Set<Seeker>;
   isOpening: boolean;
 }
 
 /**
  * The fast lanes of a pool: short reads of different sessions, back to back on few connections. A lane exists while it is used. Not
  * more than half of the pool's connections are in lanes.
+ *
+ * Where all connections are in use, the first one of a lane is waited for like by any session; who has waited meanwhile with a
+ * statement that may ride goes there then. While others wait, it goes back soon, to wait again behind them.
  */
 export class Lanes {
   readonly counts = new LaneCounts();
@@ -47,6 +56,12 @@ export class Lanes {
   private readonly lanes = new Map<string, Lane>();
   /** Of the pool, in lanes. */
   connections = 0;
+  /** Of those, not there yet: the pool has none to give. */
+  private waiting = 0;
+  /** Who asked last, by kind. */
+  private readonly asked = new LRUCache<string, { readonly by: number; readonly at: number }>({
+    max: mostAsked,
+  });
   private pausedUntil = 0;
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
@@ -55,23 +70,32 @@ export class Lanes {
     this.options = options;
   }
 
-  /** A connection for one more statement; undefined where there is none just now: then one is opened for the next. */
-  place(kind: LaneKind): LaneLink | undefined {
-    const lane = this.lanes.get(kind.key) ?? { links: new Set(), isOpening: false };
+  /**
+   * A connection for one more statement; undefined where there is none just now: then one is opened for the next.
+   * @param by the number of the session
+   */
+  place(kind: LaneKind, by: number): LaneLink | undefined {
+    const lane = this.lanes.get(kind.key) ?? newLane();
     let best: LaneLink | undefined;
     let open = 0;
     for (const link of lane.links) {
       if (link.isOpen) open += 1;
       if (link.hasRoom && (best === undefined || link.length < best.length)) best = link;
     }
-    const wantsMore = best === undefined || best.length >= longLine;
-    if (wantsMore && open < mostOfLane && this.mayOpen(lane)) {
+    const wantsMore =
+      open === 0 ? this.areSeveral(kind, by) : best === undefined || best.length >= longLine;
+    if (wantsMore && open < mostOfLane && this.mayOpen(lane, open)) {
       this.lanes.set(kind.key, lane);
       lane.isOpening = true;
       // Who asks takes an idle connection first, where there is no place for it yet.
       setImmediate(() => void this.open(kind, lane));
     }
     return best;
+  }
+
+  /** It waits for a connection of its own, and would rather ride. */
+  seek({ key }: LaneKind, seeker: Seeker): void {
+    this.lanes.get(key)?.seekers.add(seeker);
   }
 
   /** Nobody rides any more. */
@@ -81,19 +105,38 @@ export class Lanes {
     for (const { links } of this.lanes.values()) for (const link of links) link.retire('idle');
   }
 
-  private mayOpen(lane: Lane): boolean {
+  private areSeveral({ key }: LaneKind, by: number): boolean {
+    const at = performance.now();
+    const last = this.asked.get(key);
+    this.asked.set(key, { by, at });
+    return last !== undefined && last.by !== by && at - last.at < meetMs;
+  }
+
+  private mayOpen(lane: Lane, open: number): boolean {
     const { pool, poolSize } = this.options;
     return (
       !lane.isOpening &&
       !this.isStopped &&
       this.connections < Math.floor(poolSize / 2) &&
       // Somebody with a statement in hand finds out whether it can be reached again.
-      pool.isCalm &&
+      pool.isReachable &&
+      // A second one is not worth that others wait longer.
+      (open === 0 || !this.areOthersWaiting) &&
       performance.now() >= this.pausedUntil
     );
   }
 
-  private async open({ key, partition, settings }: LaneKind, lane: Lane): Promise<void> {
+  /** Sessions wait for connections of their own. */
+  private get areOthersWaiting(): boolean {
+    return this.options.pool.waiting > this.waiting;
+  }
+
+  /** Who waits goes there, if there is a place. */
+  private board({ seekers }: Lane): void {
+    for (const seeker of seekers) if (!seeker.mayBoard()) seekers.delete(seeker);
+  }
+
+  private async open({ key, partition, settings, isBlind }: LaneKind, lane: Lane): Promise<void> {
     const { pool } = this.options;
     const riders: { link?: LaneLink } = {};
     this.connections += 1;
@@ -104,9 +147,11 @@ export class Lanes {
         partition,
         holder: lane,
         group: 'lanes',
-        priority: () => 'low',
+        priority: () => 'normal',
         isOver: () => this.isStopped,
-        onQueued: () => undefined,
+        onQueued: (stop) => {
+          this.waiting += stop === undefined ? -1 : 1;
+        },
         onWaiting: () => undefined,
       },
       receiver: {
@@ -140,10 +185,12 @@ export class Lanes {
     let isGivenBack = false;
     const added = new LaneLink({
       link,
+      isBlind,
       counts: this.counts,
       onClosed: (reason: LaneEnd) => {
         this.counts.ended[reason] += 1;
       },
+      onLearnt: () => this.board(lane),
       onEmpty: () => {
         if (isGivenBack) return;
         isGivenBack = true;
@@ -156,7 +203,10 @@ export class Lanes {
     riders.link = added;
     lane.links.add(added);
     if (this.isStopped) added.retire('idle');
-    else this.watch();
+    else {
+      this.board(lane);
+      this.watch();
+    }
   }
 
   private forget(key: string, lane: Lane): void {
@@ -177,7 +227,7 @@ export class Lanes {
   /** @returns whether there is anything to look at. */
   private look(): boolean {
     const now = performance.now();
-    const isWanted = this.options.pool.figures.waiting > 0;
+    const isWanted = this.areOthersWaiting;
     for (const { links } of this.lanes.values())
       for (const link of links) {
         const age = now - link.openedAt;
@@ -188,4 +238,8 @@ export class Lanes {
       }
     return [...this.lanes.values()].some(({ links }) => links.size > 0);
   }
+}
+
+function newLane(): Lane {
+  return { links: new Set(), seekers: new Set(), isOpening: false };
 }

@@ -8,6 +8,8 @@ export interface Rider {
   heldUp(): void;
   /** Nothing of its answer has been received, and nothing will be: it has to be sent again. */
   withdrawn(): void;
+  /** The engine refuses it where it does not know the agent; `withdrawn` follows. */
+  needsAgent(): void;
   /** The connection broke in the middle of its answer, or while it ran. */
   lost(): void;
 }

@@ -16,7 +16,7 @@ const states: Readonly<Record<SessionLook['state'] | 'waiting', string>> = {
 
 /** One row of `_hatidata_status.clients`. */
 export function clientRow(id: number, pool: string, look: SessionLook): StatusRow {
-  const { actor, client, link, waitingSince } = look;
+  const { actor, client, link, ride, waitingSince } = look;
   const { principal, source } = actor;
   return {
     instance: process.pid,
@@ -32,7 +32,7 @@ export function clientRow(id: number, pool: string, look: SessionLook): StatusRo
     since: clockTime(waitingSince ?? look.since),
     connected_at: new Date(look.connectedAt).toISOString(),
     pool,
-    engine_pid: link?.upstream.processId ?? null,
+    engine_pid: (link ?? ride)?.upstream.processId ?? null,
     ...pinOf(look),
     prepared_statements: look.preparedCount,
     bytes_in: client.bytesRead,

@@ -1,5 +1,6 @@
 import type { EngineLink } from '../../engine/pool/link.ts';
 import type { StatusRow } from '../../ports.ts';
+import { agentOf } from '../engine-session.ts';
 import type { SessionLook } from '../live-sessions.ts';
 import { pinReason } from './clients.ts';
 
@@ -32,7 +33,7 @@ export function serverRow(
     instance: process.pid,
     pool,
     engine_pid: link.upstream.processId ?? null,
-    agent: settings.get('hatidata.agent_id') ?? null,
+    agent: agentOf(link.start) ?? null,
     scope: settings.get('hatidata.scope') ?? null,
     state,
     since: new Date(since).toISOString(),
