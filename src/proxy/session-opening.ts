@@ -20,6 +20,7 @@ import { ClientGone } from './handshake-reader.ts';
 import type { Lanes } from './lane/lanes.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PipelineParts } from './pipeline.ts';
+import { ReportedParameters } from './reported-parameters.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
 import type { TimeLimits } from './session-clock.ts';
 import { SessionState } from './session-state.ts';
@@ -101,14 +102,19 @@ export async function openSession(
     parts.sessions.has(processId),
   );
   const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
-  const reported = new Map([...parameters, ...wanted.settings]);
+  const searched = new SearchedSchemas(wanted.start.settings, parameters.get('search_path'));
+  const reported = new ReportedParameters({
+    shared: parameters,
+    own: wanted.settings,
+    searched,
+    isClamped: role === 'reader',
+  });
   const meter = parts.meter.opened({
     agent: principal.agent,
     requestId: () => startup.parameters.get('hatidata_request_id'),
   });
   const session = new Session({
     client: socket,
-    early: startup.reader.rest,
     pool,
     partition,
     state: new SessionState(
@@ -124,8 +130,7 @@ export async function openSession(
     lanes: parts.lanes?.[role],
     terminate: (processId) => parts.terminate(role, processId),
     principal,
-    searched: new SearchedSchemas(wanted.start.settings, parameters.get('search_path')),
-    settings: wanted.start.settings,
+    searched,
     pipeline: parts.pipeline,
     own: {
       keys: parts.keyFunctions,
@@ -139,7 +144,7 @@ export async function openSession(
     meter,
     onClosed: () => {
       meter.close();
-      parts.sessions.remove(cancelKey);
+      parts.sessions.remove(cancelKey.processId);
       onClosed();
       log.debug('session ended');
     },
@@ -148,11 +153,11 @@ export async function openSession(
   socket.write(
     Buffer.concat([
       authenticationOk,
-      ...[...reported].map(([name, value]) => parameterStatus(name, value)),
+      ...[...reported.all].map(([name, value]) => parameterStatus(name, value)),
       backendKeyData(cancelKey.processId, cancelKey.secret),
       readyForQuery('idle'),
     ]),
   );
-  session.start();
+  session.start(startup.reader.rest);
   log.debug({ scope: principal.authority.scope }, 'session began');
 }

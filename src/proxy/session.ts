@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { EnginePool, Partition } from '../engine/pool/pool.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
-import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
 import { BatchDeadline } from './batch-deadline.ts';
@@ -19,7 +18,7 @@ import { LinkWait } from './link-wait.ts';
 import type { LiveSession, SessionLook } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
-import { ReportedParameters } from './reported-parameters.ts';
+import type { ReportedParameters } from './reported-parameters.ts';
 import { ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import { doing } from './session-activity.ts';
@@ -31,13 +30,10 @@ import type { Outlets } from './turns.ts';
 
 export interface SessionParts {
   readonly client: Socket;
-  /** Bytes of the client that arrived with its password. */
-  readonly early: Buffer;
   readonly pool: EnginePool;
   readonly partition: Partition;
   readonly state: SessionState;
-  /** What the client was told of the engine's settings. */
-  readonly reported: Map<string, string>;
+  readonly reported: ReportedParameters;
   readonly refusesPins: boolean;
   /** Undefined where they are switched off. */
   readonly lanes: Lanes | undefined;
@@ -45,8 +41,6 @@ export interface SessionParts {
   readonly terminate: (processId: number) => Promise<void>;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
-  /** What the engine's session began with. */
-  readonly settings: readonly (readonly [name: string, value: string])[];
   readonly pipeline: PipelineParts;
   readonly own: OwnAnswerParts;
   readonly messageBytes: number;
@@ -88,9 +82,8 @@ export class Session implements LiveSession {
     this.client = client;
     this.log = new SessionLog(parts.log, meter);
     this.clock = new SessionClock(parts.timeLimits);
-    this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
-    const isClamped = !mayChange(principal.authority);
-    this.parameters = new ReportedParameters({ reported, searched, isClamped });
+    this.batch = new BatchDeadline(parts.partition.start.settings, () => this.batchExpired());
+    this.parameters = reported;
     this.wait = new LinkWait({
       partition: parts.partition,
       principal,
@@ -224,13 +217,16 @@ export class Session implements LiveSession {
     };
   }
 
-  /** Begins to relay. Everything that greets the client has been written by then. */
-  start(): void {
+  /**
+   * Begins to relay. Everything that greets the client has been written by then.
+   * @param early bytes of the client that arrived with its password
+   */
+  start(early: Buffer): void {
     const { client } = this;
     client.on('data', (chunk: Buffer) => this.reader.onData(chunk));
     client.on('end', () => this.ending.clientGone());
     client.on('close', () => this.ending.clientGone());
-    this.reader.onData(this.parts.early);
+    if (early.length > 0) this.reader.onData(early);
     client.resume();
   }
 
