@@ -3,7 +3,7 @@ import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import { reasonOf } from '../engine/pool/link.ts';
 import type { EnginePool, LinkRequest } from '../engine/pool/pool.ts';
 import { HatiError } from '../errors.ts';
-import { worse, type Leaving, type SessionUse } from '../policy/session-use.ts';
+import { leavesNothing, worse, type Leaving, type SessionUse } from '../policy/session-use.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql/quote.ts';
 import { query } from '../wire/frontend-messages.ts';
 import { longestValue, type SessionState } from './session-state.ts';
@@ -87,6 +87,7 @@ export class EngineHold {
 
   /** The text is about to run. */
   running(use: SessionUse): void {
+    if (leavesNothing(use)) return;
     this.parts.state.running(use);
     const { current } = this;
     if (current === undefined) return;

@@ -66,7 +66,6 @@ export class EngineReader {
   onShared(chunk: Buffer): Buffer | undefined {
     const { scanner } = this;
     scanner.stopsAtReady = true;
-    scanner.rest = undefined;
     try {
       this.pass(chunk);
     } catch (error) {

@@ -64,7 +64,8 @@ export class EngineStatements {
 
   /** Before the Sync that ends it. */
   endOfBatch(link: EngineLink | undefined): void {
-    this.sentInBatch.clear();
+    // To clear an empty one costs a new one.
+    if (this.sentInBatch.size > 0) this.sentInBatch.clear();
     this.exported.endOfBatch(link);
   }
 

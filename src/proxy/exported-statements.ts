@@ -31,6 +31,7 @@ export class ExportedStatements {
     { executed, deallocated }: SessionUse,
     isBatch: boolean,
   ): (() => void) | undefined {
+    if (executed.length + deallocated.length === 0) return undefined;
     const names = [...new Set([...executed, ...deallocated])].filter((name) => {
       const statement = this.client.get(name);
       return statement !== undefined && this.exported.get(name) !== statement.engine;
@@ -71,7 +72,7 @@ export class ExportedStatements {
   /** Before the Sync that ends it. */
   endOfBatch(link: EngineLink | undefined): void {
     if (link !== undefined) for (const name of this.exported.keys()) this.withdraw(link, name);
-    this.exported.clear();
+    if (this.exported.size > 0) this.exported.clear();
   }
 
   private withdraw(link: EngineLink, name: string): void {

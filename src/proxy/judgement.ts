@@ -39,7 +39,8 @@ export class Judgement {
     // What is skipped is not judged, and not answered.
     if (turns.isSkipping) return undefined;
     const trace = meter.traces?.current;
-    const decision = decide({ ...statement, principal, searched, parts: pipeline, trace });
+    const { text, parameterTypes } = statement;
+    const decision = decide({ text, parameterTypes, principal, searched, parts: pipeline, trace });
     if (!(decision instanceof Promise)) return this.onceDecided(decision, then);
     // The error that makes the engine skip may have come meanwhile.
     return decision.then((made) => (turns.isSkipping ? undefined : this.onceDecided(made, then)));

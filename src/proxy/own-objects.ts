@@ -85,7 +85,7 @@ export class OwnObjects {
 
   /** Portals end with the transaction. */
   endOfTransaction(): void {
-    this.portals.clear();
+    if (this.portals.size > 0) this.portals.clear();
   }
 
   /** All prepared statements of the session end. */

@@ -87,13 +87,18 @@ export function decide(
     'text' | 'parameterTypes' | 'principal' | 'searched' | 'parts' | 'trace'
   >,
 ): Decision | Promise<Decision> {
-  const request: StatementRequest = {
-    ...asked,
+  const { text, parameterTypes, principal, searched, parts, trace } = asked;
+  return runFrom(0, {
+    text,
+    parameterTypes,
+    principal,
+    searched,
+    parts,
+    trace,
     classified: undefined,
     replacement: undefined,
-    stopwatch: asked.parts.meter.stopwatch(asked.trace),
-  };
-  return runFrom(0, request);
+    stopwatch: parts.meter.stopwatch(trace),
+  });
 }
 
 function runFrom(first: number, request: StatementRequest): Decision | Promise<Decision> {

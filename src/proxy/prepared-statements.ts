@@ -65,7 +65,7 @@ export class PreparedStatements {
 
   /** The text is about to run; it may PREPARE. */
   running(classified: ClassifiedText): void {
-    if (!this.areJudged) return;
+    if (!this.areJudged || !classified.names) return;
     // Whether it will come to be is not known here, so what was behind the name before stays as well.
     for (const name of classified.statements.flatMap(({ prepared }) => prepared)) {
       const known = this.entries.get(name)?.judged ?? [];
@@ -81,7 +81,7 @@ export class PreparedStatements {
 
   /** A Parse is on its way. */
   parsed(name: string, judged: Judged): Settle {
-    if (!this.areJudged) return () => undefined;
+    if (!this.areJudged) return settlesNothing;
     this.add(name, judged);
     return (done) =>
       this.change(name, (all) => {
@@ -148,7 +148,9 @@ export class PreparedStatements {
   }
 
   private settingParameters(name: string): readonly number[] {
-    return (this.entries.get(name)?.judged ?? []).flatMap(({ classified }) =>
+    const judged = this.entries.get(name)?.judged;
+    if (judged === undefined || !judged.some(takesSettings)) return none;
+    return judged.flatMap(({ classified }) =>
       classified.statements.flatMap((statement) => statement.settingParameters),
     );
   }
@@ -181,6 +183,13 @@ export class PreparedStatements {
     const catalogue = this.parts.catalogue();
     return { catalogue: numberOf(catalogue), searched: this.parts.searched.within(catalogue) };
   }
+}
+
+const settlesNothing: Settle = () => undefined;
+const none: readonly number[] = [];
+
+function takesSettings({ classified }: Judged): boolean {
+  return classified.statements.some(({ settingParameters }) => settingParameters.length > 0);
 }
 
 function areSame(one: Grounds, other: Grounds): boolean {

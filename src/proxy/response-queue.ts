@@ -43,16 +43,13 @@ export interface Refusal {
 }
 
 /** Which entry an answer completes. RowDescription and NoData complete a Describe only. */
-const completes: ReadonlyMap<number, Kind> = new Map<number, Kind>([
-  [Backend.ParseComplete, 'parse'],
-  [Backend.BindComplete, 'bind'],
-  [Backend.CloseComplete, 'close'],
-  [Backend.RowDescription, 'describe'],
-  [Backend.NoData, 'describe'],
-  [Backend.CommandComplete, 'execute'],
-  [Backend.EmptyQueryResponse, 'execute'],
-  [Backend.PortalSuspended, 'execute'],
-]);
+const completes: (Kind | undefined)[] = Array.from({ length: 256 });
+completes[Backend.ParseComplete] = 'parse';
+completes[Backend.BindComplete] = 'bind';
+completes[Backend.CloseComplete] = 'close';
+completes[Backend.RowDescription] = completes[Backend.NoData] = 'describe';
+completes[Backend.CommandComplete] = completes[Backend.EmptyQueryResponse] = 'execute';
+completes[Backend.PortalSuspended] = 'execute';
 
 /** In place of a message that is not the client's. */
 export const nothing = Buffer.alloc(0);
@@ -167,15 +164,18 @@ export class ResponseQueue {
       this.wakeCopy();
       return undefined;
     }
-    const completed = completes.get(type);
+    const completed = completes[type];
     const head = this.entries[0];
-    const tags = type === Backend.CommandComplete && body !== undefined ? [tagOf(body)] : [];
-    if (head !== undefined && isQuery(head)) this.tags.push(...tags);
+    const tag = type === Backend.CommandComplete && body !== undefined ? tagOf(body) : undefined;
+    if (tag !== undefined && this.isQuery) this.tags.push(tag);
     if (completed === undefined || head === undefined || completed !== kindOf(head))
       // The first half of what a Describe of a statement brings.
       return type === Backend.ParameterDescription ? head && showsOf(head) : undefined;
     this.copying = false;
-    settle(head, true, { isDiscarded: false, tags, description: body });
+    if (typeof head === 'object') {
+      const tags = tag === undefined ? none : [tag];
+      settle(head, true, { isDiscarded: false, tags, description: body });
+    }
     this.shift();
     return showsOf(head);
   }
@@ -221,9 +221,9 @@ export class ResponseQueue {
     this.progress += 1;
     this.shift();
     const { tags, queryFailed } = this;
-    this.tags = [];
+    if (tags.length > 0) this.tags = [];
     this.queryFailed = false;
-    settle(head, !queryFailed, { isDiscarded: false, tags });
+    if (typeof head === 'object') settle(head, !queryFailed, { isDiscarded: false, tags });
     return showsOf(head);
   }
 
@@ -263,6 +263,7 @@ export class ResponseQueue {
   }
 
   private wakeCopy(): void {
+    if (this.copyWaiters.length === 0) return;
     const waiters = this.copyWaiters;
     this.copyWaiters = [];
     for (const waiter of waiters) waiter();
@@ -271,11 +272,14 @@ export class ResponseQueue {
   private wake(): void {
     if (this.entries.length > 0) return;
     this.wakeCopy();
-    const waiters = this.waiters;
+    if (this.waiters.length === 0) return;
+    const { waiters } = this;
     this.waiters = [];
     for (const waiter of waiters) waiter();
   }
 }
+
+const none: readonly string[] = [];
 
 function kindOf(expected: Expected): Kind | Refusal['of'] {
   return typeof expected === 'object' ? expected.of : expected;

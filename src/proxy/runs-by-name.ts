@@ -39,7 +39,8 @@ export class RunsByName {
   }
 
   /** What is behind the names of a text depends on answers that are still to come. */
-  areUndecided({ statements }: ClassifiedText): boolean {
+  areUndecided({ statements, names }: ClassifiedText): boolean {
+    if (!names) return false;
     const { isUndecided, isPortalUndecided } = this.parts;
     return statements.some(
       ({ executed, deallocated, prepared, fetched }) =>
@@ -52,6 +53,7 @@ export class RunsByName {
 
   whole(text: ClassifiedText): Whole {
     const { useOf } = this.parts;
+    if (!text.names) return { texts: [text], use: useOf(text) };
     const texts = this.textsOf(text.statements, [text]);
     return { texts, use: combined(texts.map(useOf)) };
   }
@@ -67,12 +69,14 @@ export class RunsByName {
     const [pin] = refusesPins ? use.pins : [];
     if (pin !== undefined)
       return new HatiError('pinning_refused', { params: { what: pin.detail } });
+    if (use.executed.length === 0) return undefined;
     return first(use.executed, (name) => judged.recheckExecuted(name));
   }
 
   /** What is wrong with the names in the text itself. */
   nameFault(text: ClassifiedText): HatiError | undefined {
     const { client, mayKnowMore } = this.parts;
+    if (!text.names) return undefined;
     return nameFault(text, client, mayKnowMore());
   }
 

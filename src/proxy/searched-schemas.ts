@@ -28,21 +28,15 @@ export class SearchedSchemas {
 
   within(catalogue: Catalogue): ReadonlySet<string> {
     const number = numberOf(catalogue);
-    if (this.whole?.of !== number) {
-      const usual = byDefault(catalogue);
-      const isUsual = [...this.named].every((name) => usual.has(name));
-      this.whole = {
-        of: number,
-        schemas: isUsual ? usual : widened(catalogue, this.named),
-      };
-    }
+    if (this.whole?.of !== number)
+      this.whole = { of: number, schemas: shared(catalogue, this.named) };
     return this.whole.schemas;
   }
 
   /** The same once the text has run. */
   after(text: ClassifiedText, catalogue: Catalogue): ReadonlySet<string> {
-    const added = addedBy(text);
     const before = this.within(catalogue);
+    const added = addedBy(text);
     if (added.every((name) => before.has(name))) return before;
     return widened(catalogue, [...this.named, ...added]);
   }
@@ -82,20 +76,29 @@ function widened(catalogue: Catalogue, names: Iterable<string>): ReadonlySet<str
   return all;
 }
 
-/** One set for all sessions that changed nothing, so that a judgement made for one holds for the others. */
-function byDefault(catalogue: Catalogue): ReadonlySet<string> {
-  const known = defaults.get(catalogue);
-  if (known) return known;
-  const schemas = widened(catalogue, []);
-  defaults.set(catalogue, schemas);
+/** One set for all sessions that may look in the same schemas, so that a judgement made for one holds for the others. */
+function shared(catalogue: Catalogue, names: ReadonlySet<string>): ReadonlySet<string> {
+  let known = sets.get(catalogue);
+  if (known === undefined) sets.set(catalogue, (known = new LRUCache({ max: mostSets })));
+  const schemas = widened(catalogue, names);
+  // No name holds a NUL.
+  const key = [...schemas].toSorted().join('\0');
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  known.set(key, schemas);
   return schemas;
 }
 
-const defaults = new WeakMap<Catalogue, ReadonlySet<string>>();
+/** Sets of one catalogue. */
+const mostSets = 256;
+const sets = new WeakMap<Catalogue, LRUCache<string, ReadonlySet<string>>>();
 
 function addedBy({ statements }: ClassifiedText): readonly string[] {
+  if (!statements.some(({ settings }) => settings.length > 0)) return none;
   return statements.flatMap(({ settings }) => settings.filter(setsPath).flatMap(valuesOf));
 }
+
+const none: readonly string[] = [];
 
 function setsPath({ operation, name, target }: SettingChange): boolean {
   return operation === 'set' && name === 'search_path' && target === 'session';

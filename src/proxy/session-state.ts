@@ -46,7 +46,7 @@ export class SessionState {
 
   /** Names of settings whose values have to be asked for. */
   get unread(): readonly string[] {
-    return [...this.touched];
+    return this.touched.size === 0 ? none : [...this.touched];
   }
 
   /** What a statement that is prepared now is understood by; undefined when that will never be known. */
@@ -64,7 +64,7 @@ export class SessionState {
   /** No transaction is open any more. @returns whether definitions may have changed in it. */
   transactionOver(): boolean {
     const { defines } = this;
-    this.local.clear();
+    if (this.local.size > 0) this.local.clear();
     this.defines = false;
     return defines;
   }
@@ -117,11 +117,14 @@ export class SessionState {
 
   /** A connection comes to the session: what RESET took from it is what it began with. */
   restart(): void {
+    if (this.settings === this.initial) return;
     for (const [name, value] of this.initial) {
       if (!this.settings.has(name)) this.settings = new Map([...this.settings, [name, value]]);
     }
   }
 }
+
+const none: readonly string[] = [];
 
 /** Settings that statements were prepared under. */
 export interface InForce {

@@ -1,6 +1,7 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import { leavesNothing } from '../policy/session-use.ts';
 import { readyForQuery } from '../wire/backend-messages.ts';
 import { decodeFunctionCall, decodeQuery } from '../wire/decode.ts';
 import { query, sync } from '../wire/frontend-messages.ts';
@@ -124,6 +125,13 @@ export class SimpleQuery {
     const inBatch = this.endBatch(link);
     const undo = prepared.unnamed.end(link);
     const withdraw = prepared.exported.add(link, use, inBatch || use.copiesIn);
+    const message = text === undefined ? raw : query(text);
+    turns.querySent();
+    extended.querySent();
+    if (!inBatch && leavesNothing(use)) {
+      turns.forward(message, 'query');
+      return undefined;
+    }
     const cursors = use.declared.map((name) => extended.declaring(name));
     const ends =
       use.endsPrepared ||
@@ -140,9 +148,6 @@ export class SimpleQuery {
       const [tag] = statements.length === 1 && outlets.status() === 'idle' ? tags : [];
       if (done && tag !== undefined) hold.done(use, tag);
     };
-    const message = text === undefined ? raw : query(text);
-    turns.querySent();
-    extended.querySent();
     turns.forward(message, ends || inBatch || use.copiesIn ? { of: 'query', settle } : 'query');
     if (use.copiesIn) return owed.copyKnown();
     if (!ends && !inBatch) {

@@ -53,7 +53,12 @@ function classified(
   );
   if (misplaced) throw misplaced;
   const bytes = sizeOf(statements) + 2 * (rewritten?.length ?? 0);
-  return { statements, rewritten, bytes, runs: 0 };
+  return { statements, rewritten, bytes, names: statements.some(namesAny), runs: 0 };
+}
+
+function namesAny({ prepared, executed, declared, fetched, deallocated }: Statement): boolean {
+  const lists = [prepared, executed, declared, fetched, deallocated];
+  return lists.some((list) => list.length > 0);
 }
 
 /** More than anybody writes by hand; what is beyond would hold up the event loop when it comes from a worker. */

@@ -219,6 +219,8 @@ export interface ClassifiedText {
   readonly rewritten: string | undefined;
   /** Rough memory of this value, for the bounded cache. */
   readonly bytes: number;
+  /** Some of it runs, ends or makes prepared statements or cursors by name. */
+  readonly names: boolean;
   /** How often it was sent to the engine to be run, while this is remembered. */
   runs: number;
   /** By what it was let pass last; `policy/authorize.ts` alone knows. A WeakMap would cost more than it saves on new texts. */

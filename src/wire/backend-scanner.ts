@@ -16,22 +16,32 @@ export interface BackendListener {
   onMessage(type: number, body: Buffer): Buffer | undefined;
 }
 
-const inspected: ReadonlySet<number> = new Set([
+const nothing = Buffer.alloc(0);
+
+/** By the type's byte: how closely a message is looked at. Most of them at their header only. */
+const looks = new Uint8Array(256);
+const notAtAll = 1;
+const always = 2;
+/** It is kept whole only where somebody waits for it. */
+const onDemand = 3;
+
+for (const type of [Backend.DataRow, Backend.CopyData]) looks[type] = notAtAll;
+for (const type of [
   Backend.CloseComplete,
   Backend.ErrorResponse,
   Backend.ParameterStatus,
   Backend.ParseComplete,
   Backend.ReadyForQuery,
-]);
-
-/** Kept whole only where somebody waits for one of them. */
-const inspectedOnDemand: ReadonlySet<number> = new Set([
+])
+  looks[type] = always;
+for (const type of [
   Backend.BindComplete,
   Backend.CommandComplete,
   Backend.NoData,
   Backend.ParameterDescription,
   Backend.RowDescription,
-]);
+])
+  looks[type] = onDemand;
 
 /** An error of the engine larger than this ends the session: nothing honest is that long. */
 const largestInspectedMessage = 64 * 1024 * 1024;
@@ -41,7 +51,7 @@ export class BackendScanner {
   isThorough = false;
   /** What comes behind ReadyForQuery is somebody else's. */
   stopsAtReady = false;
-  /** Behind ReadyForQuery, where it stopped there. */
+  /** Behind the ReadyForQuery where the last `push` stopped. */
   rest: Buffer | undefined;
   private readonly listener: BackendListener;
   /** Bytes of a passed-on body that are still to come. */
@@ -77,6 +87,7 @@ export class BackendScanner {
 
   /** @returns the pieces to write to the client, in order. Throws on a length that can't be. */
   push(chunk: Buffer): Buffer[] {
+    this.rest = undefined;
     if (this.heldBytes + chunk.length < this.neededBytes) {
       this.hold(chunk);
       return [];
@@ -91,7 +102,8 @@ export class BackendScanner {
       const type = data[at]!;
       const size = data.readInt32BE(at + 1) + 1;
       if (size < headerBytes) throw new Error(`the engine sent a message of length ${size - 1}`);
-      if (inspected.has(type) || (this.isThorough && inspectedOnDemand.has(type))) {
+      const look = looks[type]!;
+      if (look === always || (look === onDemand && this.isThorough)) {
         if (size > largestInspectedMessage) throw new Error('the engine sent an oversized message');
         if (data.length - at < size) {
           this.neededBytes = size;
@@ -106,19 +118,19 @@ export class BackendScanner {
         }
         at += size;
         if (this.stopsAtReady && type === Backend.ReadyForQuery) {
-          this.rest = data.subarray(at);
-          if (at > from) out.push(data.subarray(from, at));
-          return out;
+          this.rest = at === data.length ? nothing : data.subarray(at);
+          break;
         }
       } else {
-        if (type !== Backend.DataRow && type !== Backend.CopyData) this.listener.onHeader(type);
+        if (look !== notAtAll) this.listener.onHeader(type);
         const available = Math.min(size, data.length - at);
         this.remaining = size - available;
         at += available;
       }
     }
-    if (at < data.length) this.hold(data.subarray(at));
-    if (at > from) out.push(data.subarray(from, at));
+    // Somebody else's, or the beginning of a message.
+    if (at < data.length && this.rest === undefined) this.hold(data.subarray(at));
+    if (at > from) out.push(from === 0 && at === data.length ? data : data.subarray(from, at));
     return out;
   }
 

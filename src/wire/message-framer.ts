@@ -7,6 +7,8 @@ import { headerBytes } from './protocol.ts';
 export class MessageFramer {
   private readonly checkHeader: (type: number, length: number) => void;
   private chunks: Buffer[] = [];
+  /** Bytes of the first chunk that have been given out. */
+  private at = 0;
   private buffered = 0;
   /** Bytes that the message at the head needs in all, or 0 while its header is incomplete. */
   private needed = 0;
@@ -17,6 +19,7 @@ export class MessageFramer {
   }
 
   push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
     this.chunks.push(chunk);
     this.buffered += chunk.length;
   }
@@ -28,13 +31,16 @@ export class MessageFramer {
 
   /** All that waits, in one piece; it stays. */
   peek(): Buffer | undefined {
-    return this.buffered === 0 ? undefined : this.join();
+    if (this.buffered === 0) return undefined;
+    const first = this.atLeast(this.buffered);
+    return this.at === 0 ? first : first.subarray(this.at);
   }
 
   /** Gives them away. */
   takePending(): Buffer {
-    const pending = Buffer.concat(this.chunks, this.buffered);
+    const pending = this.peek() ?? Buffer.alloc(0);
     this.chunks = [];
+    this.at = 0;
     this.buffered = 0;
     this.needed = 0;
     return pending;
@@ -44,23 +50,32 @@ export class MessageFramer {
   next(): Buffer | undefined {
     if (this.needed === 0) {
       if (this.buffered < headerBytes) return undefined;
-      const head = this.chunks[0]!.length >= headerBytes ? this.chunks[0]! : this.join();
-      const length = head.readInt32BE(1);
-      this.checkHeader(head[0]!, length);
+      const head = this.atLeast(headerBytes);
+      const length = head.readInt32BE(this.at + 1);
+      this.checkHeader(head[this.at]!, length);
       this.needed = length + 1;
     }
     if (this.buffered < this.needed) return undefined;
-    const all = this.join();
-    const message = all.subarray(0, this.needed);
-    const rest = all.subarray(this.needed);
-    this.chunks = rest.length === 0 ? [] : [rest];
-    this.buffered = rest.length;
+    const first = this.atLeast(this.needed);
+    const end = this.at + this.needed;
+    const message = this.at === 0 && end === first.length ? first : first.subarray(this.at, end);
+    this.at = end;
+    this.buffered -= this.needed;
     this.needed = 0;
+    if (end === first.length) {
+      this.chunks.shift();
+      this.at = 0;
+    }
     return message;
   }
 
-  private join(): Buffer {
-    if (this.chunks.length > 1) this.chunks = [Buffer.concat(this.chunks, this.buffered)];
-    return this.chunks[0]!;
+  /** @returns the first chunk, which holds so many bytes from `at` on. */
+  private atLeast(bytes: number): Buffer {
+    const [first] = this.chunks;
+    if (first !== undefined && first.length - this.at >= bytes) return first;
+    const all = Buffer.concat(this.chunks).subarray(this.at);
+    this.at = 0;
+    this.chunks = [all];
+    return all;
   }
 }

@@ -139,7 +139,7 @@ describe('nobody may', () => {
     expect(
       authorize(
         authorities[scope],
-        { statements: [unknown], rewritten: undefined, bytes: 0, runs: 0 },
+        { statements: [unknown], rewritten: undefined, bytes: 0, names: false, runs: 0 },
         emptyCatalogue,
       )?.sqlstate,
     ).toBe('42501');

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { authorityOf, parseScopes, type Authority } from '../../policy/authority.ts';
 import { noGrants, parseGrants, printGrants } from '../../policy/limits.ts';
 import type { KeyId, SecretId } from '../../ports.ts';
@@ -15,8 +16,20 @@ export interface StoredSecret {
 /** The channel on which every proxy of a store hears of secrets that end. The payload is the secret's id. */
 export const endedChannel = 'hatidata_secret_ended';
 
+/** Keys that may do the same share one, so that what was judged for one key is known for the others. */
+const authorities = new LRUCache<string, Authority>({ max: 1_000 });
+
 /** What a key's row says that it may do; undefined where this version does not understand it: then it may nothing. */
 function storedAuthority(scope: string, limits: string | null): Authority | undefined {
+  const key = JSON.stringify([scope, limits]);
+  const known = authorities.get(key);
+  if (known !== undefined) return known;
+  const authority = readAuthority(scope, limits);
+  if (authority !== undefined) authorities.set(key, authority);
+  return authority;
+}
+
+function readAuthority(scope: string, limits: string | null): Authority | undefined {
   const scopes = parseScopes(scope);
   if (scopes === undefined) return undefined;
   try {

@@ -48,7 +48,6 @@ export function description(
   };
   const rider: Rider = {
     receive: (chunk) => {
-      scanner.rest = undefined;
       scanner.push(chunk);
       return scanner.rest;
     },

@@ -175,7 +175,6 @@ export class LaneLink {
     const [seat] = this.line;
     let rest: Buffer | undefined;
     if (seat === undefined) {
-      this.dropped.rest = undefined;
       this.dropped.push(data);
       ({ rest } = this.dropped);
     } else {

@@ -11,8 +11,8 @@ import { read } from './read.ts';
 export const standIn: Step = (request) => {
   const { classified, principal, text, replacement } = request;
   if (classified === undefined) throw new Error('stand-in comes after read');
+  if (!classified.statements.some(({ standIns }) => standIns.length > 0)) return undefined;
   const all = classified.statements.flatMap((statement) => statement.standIns);
-  if (all.length === 0) return undefined;
   const isRestricted = !isUnrestricted(principal.authority);
   const places = all.filter(
     (place) => isRestricted || (place.kind === 'view' && place.isForEveryKey),
