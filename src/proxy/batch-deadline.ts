@@ -10,16 +10,19 @@ const setting = 'idle_in_transaction_session_timeout';
  */
 export class BatchDeadline {
   private readonly initialMs: number | undefined;
-  private readonly expired: () => void;
+  private readonly session: WatchedSession;
   private limitMs: number | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param settings that the session begins with; without one of that name there is no limit. */
-  constructor(settings: readonly (readonly [name: string, value: string])[], expired: () => void) {
+  constructor(
+    settings: readonly (readonly [name: string, value: string])[],
+    session: WatchedSession,
+  ) {
     const value = settings.findLast(([name]) => name === setting)?.[1];
     this.initialMs = value === undefined ? undefined : durationMs(value);
     this.limitMs = this.initialMs;
-    this.expired = expired;
+    this.session = session;
   }
 
   /** The text is on its way to the engine. */
@@ -40,6 +43,11 @@ export class BatchDeadline {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (!isOpen || this.limitMs === undefined) return;
-    this.timer = setTimeout(this.expired, this.limitMs).unref();
+    this.timer = setTimeout(() => this.session.batchExpired(), this.limitMs).unref();
   }
+}
+
+interface WatchedSession {
+  /** A batch has waited for its Sync for too long. */
+  batchExpired(): void;
 }

@@ -18,17 +18,13 @@ export class SessionState {
   private readonly local = new SeldomSet<string>();
   private defines = false;
   private reading: InForce;
-  private readonly onPin: (pin: Pin) => void;
+  private readonly onPin: PinListener;
 
   /**
    * @param pins that last as long as the session.
    * @param onPin told of each reason once, until it is gone again.
    */
-  constructor(
-    initial: ReadonlyMap<string, string>,
-    pins: readonly Pin[],
-    onPin: (pin: Pin) => void,
-  ) {
+  constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[], onPin: PinListener) {
     this.initial = initial;
     this.settings = initial;
     this.reading = { settings: initial };
@@ -36,7 +32,7 @@ export class SessionState {
       pins.length === 0 ? noPins : new Map(pins.map(({ reason, detail }) => [reason, detail]));
     this.pins = this.held;
     this.onPin = onPin;
-    for (const [reason, detail] of this.held) onPin({ reason, detail });
+    for (const [reason, detail] of this.held) onPin.pinned({ reason, detail });
   }
 
   /** Why the session keeps its connection; empty when it need not. */
@@ -111,7 +107,7 @@ export class SessionState {
 
   /** From now on the session keeps its connection. */
   pin(pin: Pin): void {
-    if (!this.pins.has(pin.reason)) this.onPin(pin);
+    if (!this.pins.has(pin.reason)) this.onPin.pinned(pin);
     this.pins = new Map([...this.pins, [pin.reason, pin.detail]]);
   }
 
@@ -125,6 +121,10 @@ export class SessionState {
 }
 
 const none: readonly string[] = [];
+
+export interface PinListener {
+  pinned(pin: Pin): void;
+}
 
 /** Settings that statements were prepared under. */
 export interface InForce {

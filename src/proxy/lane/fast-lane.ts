@@ -27,21 +27,22 @@ export interface Wanted {
 }
 
 export interface FastLaneParts {
-  readonly lanes: Lanes;
   readonly partition: Partition;
   readonly state: SessionState;
   readonly hold: EngineHold;
   readonly owed: ResponseQueue;
   readonly writer: EngineWriter;
   readonly engine: EngineReader;
-  readonly useOf: (text: ClassifiedText) => SessionUse;
+  readonly messages: { useOf(text: ClassifiedText): SessionUse };
+  readonly reader: {
+    /** The client's messages may be taken again. */
+    release(): void;
+    /** These have to be taken once more, before all others. */
+    takeAgain(messages: readonly FrontendMessage[]): void;
+  };
+  readonly ending: { engineGone(): void };
   /** Nothing ties the session to a connection, and nothing is owed to it. */
-  readonly isFree: () => boolean;
-  /** The client's messages may be taken again. */
-  readonly onAnswered: () => void;
-  /** These have to be taken once more, before all others. */
-  readonly onWithdrawn: (messages: readonly FrontendMessage[]) => void;
-  readonly onLost: () => void;
+  isFree(): boolean;
 }
 
 /** Rides of a statement that came to nothing; then it gets a connection of its own. */
@@ -53,6 +54,7 @@ const mostRides = 3;
  * until it is answered. Where it is withdrawn, the client's messages are taken again from the start.
  */
 export class FastLane implements Rider {
+  private readonly lanes: Lanes;
   private readonly parts: FastLaneParts;
   /** Messages of the statement that is being taken or rides; all of it was here when the first one was taken. */
   private batch: FrontendMessage[] | undefined;
@@ -66,13 +68,14 @@ export class FastLane implements Rider {
   private received = 0;
   private kind: LaneKind | undefined;
 
-  constructor(parts: FastLaneParts) {
+  constructor(lanes: Lanes, parts: FastLaneParts) {
+    this.lanes = lanes;
     this.parts = parts;
   }
 
   /** Before a message is taken. @param pending what the client has sent */
   look(pending: Pick<FrontendFramer, 'peek'>): void {
-    if (this.batch !== undefined || !this.parts.isFree()) return;
+    if (this.batch !== undefined || !this.parts.hold.isNone || !this.parts.isFree()) return;
     const bytes = pending.peek();
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
@@ -91,16 +94,16 @@ export class FastLane implements Rider {
    * @returns whether it has a place in a lane.
    */
   enter({ text, under, named }: Wanted): boolean {
-    const { useOf, lanes, hold, state } = this.parts;
+    const { messages, hold, state } = this.parts;
     if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
     // It has to be prepared as it was, which takes more than its Parse.
     if (under !== undefined && under !== state.inForce) return false;
-    if (!isRepeatable(text, useOf(text))) return false;
+    if (!isRepeatable(text, messages.useOf(text))) return false;
     this.text = text;
     this.begun = performance.now();
     this.received = this.parts.engine.received;
     if (!isShort(text) || this.rides >= mostRides) return false;
-    const place = lanes.place(this.kindOf());
+    const place = this.lanes.place(this.kindOf());
     if (place === undefined) return false;
     if (named !== undefined && !isKnown(place.link, named)) {
       place.learn(named.engine);
@@ -177,7 +180,7 @@ export class FastLane implements Rider {
     const { text } = this;
     if (text !== undefined) notePace(text, ms, this.parts.engine.received - this.received);
     this.over();
-    this.parts.onAnswered();
+    this.parts.reader.release();
   }
 
   heldUp(): void {
@@ -185,19 +188,19 @@ export class FastLane implements Rider {
   }
 
   withdrawn(): void {
-    const { owed, onWithdrawn } = this.parts;
+    const { owed, reader } = this.parts;
     const messages = this.batch ?? [];
     this.place = undefined;
     this.isRiding = false;
     this.isComplete = false;
     this.batch = [];
     owed.withdraw();
-    onWithdrawn(messages);
+    reader.takeAgain(messages);
   }
 
   lost(): void {
     this.over();
-    this.parts.onLost();
+    this.parts.ending.engineGone();
   }
 
   private over(): void {

@@ -99,7 +99,7 @@ export class Lanes {
     this.connections += 1;
     const hold: EngineHold = new EngineHold({
       pool,
-      state: new SessionState(settings, [], () => undefined),
+      state: new SessionState(settings, [], { pinned: () => undefined }),
       request: {
         partition,
         holder: lane,
