@@ -1,7 +1,18 @@
+import type { Socket } from 'node:net';
+import { HatiError } from '../errors.ts';
 import { durationMs } from '../policy/setting-values.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
+import type { ResponseQueue } from './response-queue.ts';
 
 const setting = 'idle_in_transaction_session_timeout';
+
+interface WatchedSession {
+  readonly client: Socket;
+  readonly owed: ResponseQueue;
+  readonly ending: { readonly isRelaying: boolean };
+  readonly reader: { readonly isBusy: boolean };
+  end(error: HatiError): Promise<void>;
+}
 
 /**
  * Ends a session that leaves an extended batch without Sync and says no more. PostgreSQL's own timeout for idle
@@ -43,11 +54,15 @@ export class BatchDeadline {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (!isOpen || this.limitMs === undefined) return;
-    this.timer = setTimeout(() => this.session.batchExpired(), this.limitMs).unref();
+    this.timer = setTimeout(() => this.expired(), this.limitMs).unref();
   }
-}
 
-interface WatchedSession {
-  /** A batch has waited for its Sync for too long. */
-  batchExpired(): void;
+  private expired(): void {
+    const { ending, owed, reader, client } = this.session;
+    if (!ending.isRelaying || !owed.isUnsynced) return;
+    // It may still be at work, or its answers not read yet.
+    if (owed.isEmpty && !reader.isBusy && !client.writableNeedDrain)
+      void this.session.end(new HatiError('idle_batch'));
+    else this.watch(true);
+  }
 }

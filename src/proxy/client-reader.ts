@@ -18,12 +18,14 @@ export interface ClientReaderParts {
     /** @returns what must be over before the next message is taken. */
     take(message: FrontendMessage): Promise<void> | undefined;
   };
-  /** @returns what must be over before any message is taken. */
-  settled(): Promise<void> | undefined;
+  readonly rest: {
+    /** @returns what must be over before any message is taken. */
+    settled(): Promise<void> | undefined;
+    /** A message that had to wait is dealt with, and so is what came behind it. */
+    check(): void;
+  };
   /** All that came has been taken. */
   onTaken(): void;
-  /** A message that had to wait is dealt with, and so is what came behind it. */
-  rest(): void;
   fail(error: unknown): void;
   /** Undefined where it is switched off. */
   readonly lane: FastLane | undefined;
@@ -115,7 +117,7 @@ export class ClientReader {
       }
       // A client that does not read its answers gets no more of them made.
       if (client.writableNeedDrain && !hold.isSharing) return drained(client);
-      const first = hold.isSharing ? undefined : this.parts.settled();
+      const first = hold.isSharing ? undefined : this.parts.rest.settled();
       if (first !== undefined) return first;
       const message = this.again.shift() ?? this.nextNew();
       if (message === undefined) return undefined;
@@ -148,7 +150,7 @@ export class ClientReader {
         this.busy = false;
         this.isCancelled = false;
         this.takeMessages();
-        this.parts.rest();
+        this.parts.rest.check();
         if (!this.busy && hold.link?.upstream.socket.writableNeedDrain !== true) client.resume();
       },
       (error: unknown) => this.parts.fail(error),

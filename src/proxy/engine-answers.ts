@@ -30,8 +30,10 @@ export interface EngineAnswersParts {
     /** @returns what the client gets in place of the engine's last words; undefined for those. */
     onFatal(): Buffer | undefined;
   };
-  /** The client is between two transactions, and nothing of its is on the connection. */
-  isFree(): boolean;
+  readonly rest: {
+    /** The client is between two transactions, and nothing of its is on the connection. */
+    isFree(): boolean;
+  };
   /** The session can't go on. */
   end(error: HatiError): Promise<void>;
 }
@@ -70,7 +72,7 @@ export class EngineAnswers {
       case Backend.ErrorResponse:
         if (!isFatal(body)) return this.onError(body);
         // Nothing of the client's is on it: another one takes its place.
-        return this.parts.isFree() ? nothing : ending.onFatal();
+        return this.parts.rest.isFree() ? nothing : ending.onFatal();
       case Backend.ParameterStatus: {
         const unsafe = parameters.changed(hold.current, body);
         if (unsafe !== undefined) setImmediate(() => void this.parts.end(unsafe));

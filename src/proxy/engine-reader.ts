@@ -22,8 +22,10 @@ export interface EngineReaderParts {
         stall(): EngineLink | undefined;
       }
     | undefined;
-  /** Some of it has been passed on. */
-  rest(): void;
+  readonly rest: {
+    /** Some of it has been passed on. */
+    check(): void;
+  };
   fail(error: unknown): void;
 }
 
@@ -123,6 +125,6 @@ export class EngineReader implements Receiver, BackendListener {
       client.once('drain', () => (shared ?? hold.current)?.upstream.socket.resume());
     }
     if (this.waiters.length > 0 && this.isWhole) this.abandon();
-    this.parts.rest();
+    this.parts.rest.check();
   }
 }

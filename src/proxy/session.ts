@@ -26,6 +26,7 @@ import { SessionClock, type TimeLimits } from './session-clock.ts';
 import { SessionEnd, type Terminator } from './session-end.ts';
 import type { SessionLog } from './session-log.ts';
 import { SessionOutlets } from './session-outlets.ts';
+import { SessionRest } from './session-rest.ts';
 import type { SessionState } from './session-state.ts';
 
 export interface SessionLimits extends TimeLimits {
@@ -86,6 +87,7 @@ export class Session implements LiveSession {
   readonly answers: EngineAnswers;
   readonly ending: SessionEnd;
   readonly reader: ClientReader;
+  readonly rest: SessionRest;
   private readonly processId: number;
   private readonly sessions: LiveSessions;
   private readonly searched: SearchedSchemas;
@@ -93,8 +95,6 @@ export class Session implements LiveSession {
   private readonly batch: BatchDeadline;
   private readonly clock: SessionClock;
   private known: ClientMessages | undefined;
-  /** What the client is told once it is at rest. */
-  private farewell: HatiError | undefined;
   private readonly connectedAt = Date.now();
 
   constructor(parts: SessionParts) {
@@ -125,6 +125,7 @@ export class Session implements LiveSession {
     this.answers = new EngineAnswers(this);
     this.ending = new SessionEnd(this);
     this.reader = new ClientReader(this);
+    this.rest = new SessionRest(this);
   }
 
   /** A client that says nothing has none of it. */
@@ -194,7 +195,7 @@ export class Session implements LiveSession {
       this.log.refused(error);
       this.tell(Buffer.concat([errorResponse(error), readyForQuery('idle')]));
       this.meter.ready('idle', true);
-      this.rest();
+      this.rest.check();
       this.reader.release();
       return;
     }
@@ -215,16 +216,14 @@ export class Session implements LiveSession {
   }
 
   endAtRest(error: HatiError): Promise<void> {
-    this.farewell = error;
-    this.leaveIfAsked();
+    this.rest.leave(error);
     return this.ending.closed;
   }
 
   checkTime(now: number): void {
     const { isRelaying, isLeaving } = this.ending;
-    const { client, owed, request, reader, answers } = this;
     if (!isRelaying && !isLeaving) return;
-    const verdict = this.clock.look(doing({ client, owed, request, reader, answers }), now);
+    const verdict = this.clock.look(doing(this), now);
     if (verdict === undefined) return;
     const { act, error } = verdict;
     this.log.lines.info({ code: error.code, act }, 'a limit of time was reached');
@@ -233,13 +232,6 @@ export class Session implements LiveSession {
       void this.cancel();
     } else if (act === 'endAtRest') void this.endAtRest(error);
     else void this.end(error);
-  }
-
-  /** @returns whether the session was waiting for this moment to end. */
-  private leaveIfAsked(): boolean {
-    if (this.farewell === undefined || !this.isAtRest || this.reader.isBusy) return false;
-    void this.end(this.farewell);
-    return true;
   }
 
   fail(error: unknown): void {
@@ -289,52 +281,5 @@ export class Session implements LiveSession {
     this.sessions.remove(this.processId);
     this.onGone(this.principal);
     this.log.debug({}, 'session ended');
-  }
-
-  batchExpired(): void {
-    if (!this.ending.isRelaying || !this.owed.isUnsynced) return;
-    // It may still be at work, or its answers not read yet.
-    if (this.owed.isEmpty && !this.reader.isBusy && !this.client.writableNeedDrain)
-      void this.end(new HatiError('idle_batch'));
-    else this.batch.watch(true);
-  }
-
-  /** A message that is being dealt with may still need the connection. */
-  rest(): void {
-    if (this.reader.isBusy || !this.isAtRest) return;
-    this.lane?.rested();
-    if (!this.leaveIfAsked()) this.hold.atRest();
-  }
-
-  /**
-   * Between two transactions the engine is asked what the client has set: behind the next statement it could be something
-   * else. In the middle of a message, which nobody asked for, it can't be asked.
-   */
-  settled(): Promise<void> | undefined {
-    if (this.engine.isWhole || !this.isIdle || this.state.unread.length === 0) return undefined;
-    return this.engine.whole().then(() => {
-      if (this.isAtRest) this.hold.atRest();
-    });
-  }
-
-  /** Nothing is owed to it, and nothing ties it to a connection. */
-  isFree(): boolean {
-    return this.isAtRest && this.state.pinned.size === 0;
-  }
-
-  /** The engine owes nothing, and no transaction is open. */
-  private get isIdle(): boolean {
-    return (
-      this.owed.isEmpty &&
-      this.answers.status === 'idle' &&
-      !this.owed.isUnsynced &&
-      !this.owed.isSkipping &&
-      this.ending.isRelaying
-    );
-  }
-
-  /** The same, and the rest of a message that nobody asked for would not come to whoever is next. */
-  private get isAtRest(): boolean {
-    return this.isIdle && this.engine.isWhole;
   }
 }

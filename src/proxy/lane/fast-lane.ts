@@ -41,8 +41,10 @@ export interface FastLaneParts {
     takeAgain(messages: readonly FrontendMessage[]): void;
   };
   readonly ending: { engineGone(): void };
-  /** Nothing ties the session to a connection, and nothing is owed to it. */
-  isFree(): boolean;
+  readonly rest: {
+    /** Nothing ties the session to a connection, and nothing is owed to it. */
+    isFree(): boolean;
+  };
 }
 
 /** Rides of a statement that came to nothing; then it gets a connection of its own. */
@@ -75,7 +77,7 @@ export class FastLane implements Rider {
 
   /** Before a message is taken. @param pending what the client has sent */
   look(pending: Pick<FrontendFramer, 'peek'>): void {
-    if (this.batch !== undefined || !this.parts.hold.isNone || !this.parts.isFree()) return;
+    if (this.batch !== undefined || !this.parts.hold.isNone || !this.parts.rest.isFree()) return;
     const bytes = pending.peek();
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
