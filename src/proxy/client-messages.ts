@@ -68,6 +68,7 @@ export class ClientMessages {
       turns,
       client,
       batches: owed,
+      lane: parts.lane,
       preparation: (link) => ({
         inForce: state.inForce,
         epoch: pipeline.definitions.epoch,

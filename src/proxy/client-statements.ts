@@ -22,6 +22,8 @@ export interface UnnamedStatement {
   readonly classified: ClassifiedText;
   readonly parse: Buffer;
   readonly under: InForce;
+  /** In a fast lane, what is used in its place; see `stand-in-statements.ts`. */
+  readonly standIn?: EngineStatement;
 }
 
 /** What one session may have prepared. */
@@ -83,6 +85,7 @@ export class ClientStatements {
 
   /** The client's name for it. */
   nameOf(engineName: string): string | undefined {
+    if (this.current?.standIn?.name === engineName) return '';
     for (const [name, { engine }] of this.named) if (engine.name === engineName) return name;
     return undefined;
   }
@@ -178,13 +181,28 @@ const shared = new LRUCache<string, EngineStatement>({
  * The one statement for all clients that prepare this text with these types under these settings.
  */
 export function engineStatement(
+  message: Omit<ParseMessage, 'name'>,
+  preparation: Preparation,
+): EngineStatement {
+  const key = sharedKey(message, preparation);
+  return key === undefined ? newEngineStatement(message) : sharedStatement(key, message);
+}
+
+/** Alike for what can be one statement; undefined for what may be nobody else's. */
+export function sharedKey(
   { text, parameterTypes }: Omit<ParseMessage, 'name'>,
   { inForce, epoch, isPrivate }: Preparation,
-): EngineStatement {
+): string | undefined {
   const settings = inForce?.settings;
-  if (isPrivate || settings === undefined) return newEngineStatement({ text, parameterTypes });
+  if (isPrivate || settings === undefined) return undefined;
   // None of them holds a NUL.
-  const key = [epoch, parameterTypes.join(), parseKey(settings), text].join('\0');
+  return `${epoch}\0${parameterTypes.join()}\0${parseKey(settings)}\0${text}`;
+}
+
+export function sharedStatement(
+  key: string,
+  { text, parameterTypes }: Omit<ParseMessage, 'name'>,
+): EngineStatement {
   const known = shared.get(key);
   if (known !== undefined) return known;
   const made = newEngineStatement({ text, parameterTypes });

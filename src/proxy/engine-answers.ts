@@ -3,7 +3,7 @@ import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { DefinitionCount } from '../ports.ts';
 import { backendMessage, errorResponse } from '../wire/backend-messages.ts';
-import { errorField, isFatal } from '../wire/error-fields.ts';
+import { errorField, isFatal, isStale } from '../wire/error-fields.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
 import type { ClientMessages } from './client-messages.ts';
 import type { EngineHold } from './engine-hold.ts';
@@ -118,12 +118,4 @@ export class EngineAnswers {
     this.parts.log.refused(cancelled.error);
     return errorResponse(cancelled.error);
   }
-}
-
-/** `cached plan must not change result type`, and a prepared statement that is not there. */
-function isStale(error: Buffer): boolean {
-  const state = errorField(error, 'C');
-  return (
-    state === '26000' || (state === '0A000' && errorField(error, 'R') === 'RevalidateCachedQuery')
-  );
 }

@@ -16,11 +16,11 @@ import {
 import { EngineUnnamedStatement } from './engine-unnamed-statement.ts';
 import { ExportedStatements } from './exported-statements.ts';
 import { HiddenMessages } from './hidden-messages.ts';
+import type { FastLane } from './lane/fast-lane.ts';
+import { readsClockByParse } from './parse-settings.ts';
 import { nothing } from './response-queue.ts';
+import { standIn } from './stand-in-statements.ts';
 import type { Turns } from './turns.ts';
-
-/** Constants that stand for the time at which the statement is parsed. */
-const readsClockByParse = /(?:'|\$\w*\$)[\s\d:.+-]*(?:now|today|tomorrow|yesterday)\b/i;
 
 const plainCommands: ReadonlySet<ActClass> = new Set<ActClass>([
   ...([
@@ -79,9 +79,9 @@ export class EngineStatements {
     { classified, isFailed }: ParseContext,
     note: () => (done: boolean) => void,
   ): void {
-    const { turns, client, batches, pin } = this.parts;
+    const { client, batches, pin } = this.parts;
     const preparation = this.parts.preparation(link);
-    const readsClock = readsClockByParse.test(message.text);
+    const readsClock = readsClockByParse(message.text);
     const isPrivate = preparation.isPrivate || readsClock;
     const engine = engineStatement(message, { ...preparation, isPrivate });
     const under = preparation.inForce ?? underUnknown;
@@ -93,17 +93,62 @@ export class EngineStatements {
     const undo = client.add(message.name, statement);
     client.changing(message.name, batches);
     const settle = note();
-    const settled = (done: boolean): void => {
+    this.prepare(link, engine, isFailed, (done) => {
       if (!done) undo();
       settle(done);
-    };
+    });
+  }
+
+  /** The client's Parse without a name. */
+  parseUnnamed(
+    link: EngineLink,
+    { raw, ...message }: Omit<ParseMessage, 'name'> & { readonly raw: Buffer },
+    classified: ClassifiedText,
+    settle: (done: boolean) => void,
+  ): void {
+    const { preparation, lane } = this.parts;
+    const engine =
+      lane?.isSharing === true ? standIn(message, classified, preparation(link)) : undefined;
+    const statement = { raw, classified, standIn: engine };
+    if (engine === undefined) {
+      this.unnamed.parse(link, statement, settle);
+      return;
+    }
+    lane?.standsIn();
+    const settled = this.unnamed.replaced(link, statement);
+    this.prepare(link, engine, false, (done, isDiscarded) => {
+      settled(done, isDiscarded);
+      settle(done);
+    });
+  }
+
+  /** Something is about to use the unnamed statement. @returns the engine's name for it; undefined when the client has none. */
+  useUnnamed(link: EngineLink): string | undefined {
+    const engine = this.parts.client.unnamed?.standIn;
+    if (engine !== undefined && this.parts.lane?.isSharing === true)
+      if (link.statements.state(engine, this.sentInBatch) === 'present') return engine.name;
+    return this.unnamed.ensure(link) ? '' : undefined;
+  }
+
+  /** Sends the Parse, or what is answered alike where the engine has it. */
+  private prepare(
+    link: EngineLink,
+    engine: EngineStatement,
+    isFailed: boolean,
+    settle: (done: boolean, isDiscarded: boolean) => void,
+  ): void {
+    const { turns } = this.parts;
     const state = link.statements.state(engine, this.sentInBatch);
-    // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
     const { prepared } = link.counts;
     if (state === 'present') prepared.known += 1;
     else prepared.first += 1;
+    // In a failed transaction PostgreSQL refuses the Parse of most texts, and so it must get one.
     if (state === 'present' && !isFailed) {
-      turns.forward(closesNothing, { of: 'close', shows: parseComplete, settle: settled });
+      turns.forward(closesNothing, {
+        of: 'close',
+        shows: parseComplete,
+        settle: (done, { isDiscarded }) => settle(done, isDiscarded),
+      });
       return;
     }
     if (state !== 'absent') this.hidden.close(engine.name);
@@ -112,7 +157,7 @@ export class EngineStatements {
       of: 'parse',
       settle: (done, { isDiscarded }) => {
         link.statements.parsed(engine, done, isDiscarded);
-        settled(done);
+        settle(done, isDiscarded);
       },
     });
   }
@@ -176,6 +221,8 @@ export interface EngineStatementsParts {
   readonly batches: Batches;
   /** What a statement is prepared under just now. */
   readonly preparation: (link: EngineLink) => Preparation;
+  /** Undefined where it is switched off. */
+  readonly lane: Pick<FastLane, 'isSharing' | 'standsIn'> | undefined;
   /** The session keeps its connection from now on. Throws where it may not. */
   readonly pin: (what: string) => void;
 }

@@ -1,3 +1,4 @@
+import type { EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import {
@@ -10,6 +11,13 @@ import {
 import type { HiddenMessages } from './hidden-messages.ts';
 import { nothing } from './response-queue.ts';
 import type { Turns } from './turns.ts';
+
+/** Its message, and what is known of it. */
+export interface UnnamedParse {
+  readonly raw: Buffer;
+  readonly classified: ClassifiedText;
+  readonly standIn: EngineStatement | undefined;
+}
 
 export interface EngineUnnamedStatementParts {
   readonly turns: Turns;
@@ -29,31 +37,37 @@ export class EngineUnnamedStatement {
   }
 
   /** The client's Parse without a name. */
-  parse(
-    link: EngineLink,
-    { raw, classified }: { readonly raw: Buffer; readonly classified: ClassifiedText },
-    settle: (done: boolean) => void,
-  ): void {
-    const { turns, client, batches, preparation } = this.parts;
+  parse(link: EngineLink, message: UnnamedParse, settle: (done: boolean) => void): void {
+    const { turns, client } = this.parts;
     link.counts.prepared.first += 1;
-    const under = preparation(link).inForce ?? underUnknown;
-    // A copy: the chunk that it came in is much larger.
-    const unnamed = { classified, parse: Buffer.from(raw), under };
-    const before = client.unnamed;
-    client.unnamed = unnamed;
-    client.changing('', batches);
-    link.statements.unnamed = unnamed;
-    turns.forward(raw, {
+    const settled = this.replaced(link, message);
+    link.statements.unnamed = client.unnamed;
+    turns.forward(message.raw, {
       of: 'parse',
       settle: (done, { isDiscarded }) => {
-        if (!done) {
-          // One that fails takes the one before with it; one that is never looked at does not.
-          if (client.unnamed === unnamed) client.unnamed = isDiscarded ? before : undefined;
-          link.statements.unnamed = undefined;
-        }
+        if (!done) link.statements.unnamed = undefined;
+        settled(done, isDiscarded);
         settle(done);
       },
     });
+  }
+
+  /** The client has another one. @returns to be told whether it came to be. */
+  replaced(
+    link: EngineLink,
+    { raw, classified, standIn }: UnnamedParse,
+  ): (done: boolean, isDiscarded: boolean) => void {
+    const { client, batches, preparation } = this.parts;
+    const under = preparation(link).inForce ?? underUnknown;
+    // A copy: the chunk that it came in is much larger.
+    const unnamed = { classified, parse: Buffer.from(raw), under, ...(standIn && { standIn }) };
+    const before = client.unnamed;
+    client.unnamed = unnamed;
+    client.changing('', batches);
+    return (done, isDiscarded) => {
+      // One that fails takes the one before with it; one that is never looked at does not.
+      if (!done && client.unnamed === unnamed) client.unnamed = isDiscarded ? before : undefined;
+    };
   }
 
   /** Something is about to use it. @returns false when the client has none. */

@@ -76,7 +76,7 @@ export class ExtendedParse {
       judged.parsed(name, { classified, parameterTypes });
     if (name === '') {
       const sent = rewritten === undefined ? raw : parse({ name, text, parameterTypes });
-      prepared.unnamed.parse(link, { raw: sent, classified }, note());
+      prepared.parseUnnamed(link, { raw: sent, text, parameterTypes }, classified, note());
       return undefined;
     }
     const context = { classified, isFailed: status() === 'failed' };

@@ -123,9 +123,9 @@ export class ExtendedQuery {
           turns.forward(raw, expected);
           return undefined;
         }
-        return this.statements.use(link, object.name, (statement) =>
+        return this.statements.use(link, object.name, (statement, engineName) =>
           turns.forward(
-            statement === undefined ? raw : describeStatement(statement.engine.name),
+            engineName === object.name ? raw : describeStatement(engineName),
             this.shapes.learning(link, statement),
           ),
         );
@@ -231,8 +231,8 @@ export class ExtendedQuery {
       hold.running(whole.use);
       if (namesStatements(whole.use)) prepared.exported.add(link, whole.use, true);
     }
-    return this.statements.use(link, names.statement, (statement) => {
-      const message = statement === undefined ? raw : bindTo(statement.engine.name, body, names);
+    return this.statements.use(link, names.statement, (statement, engineName) => {
+      const message = engineName === names.statement ? raw : bindTo(engineName, body, names);
       const made = classified && { name: names.statement, classified, statement };
       this.portals.bind(message, names.portal, made);
     });

@@ -13,6 +13,13 @@ const read: ReadonlySet<string> = new Set([
 /** By these it plans a prepared statement anew where they have changed. */
 const followed: ReadonlySet<string> = new Set(['search_path', 'role', 'row_security']);
 
+/** Constants that stand for the time at which the statement is parsed. */
+const clock = /(?:'|\$\w*\$)[\s\d:.+-]*(?:now|today|tomorrow|yesterday)\b/i;
+
+export function readsClockByParse(text: string): boolean {
+  return clock.test(text);
+}
+
 export type Settings = ReadonlyMap<string, string>;
 
 /** Whether constants of a statement may be understood otherwise while it is another; `*` stands for any. */

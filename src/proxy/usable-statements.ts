@@ -22,16 +22,17 @@ export class UsableStatements {
 
   /**
    * Goes on with the statement; where it can't be used, that is answered here.
-   * @param then gets it; undefined where the engine knows it by the client's own name.
+   * @param then gets it, undefined where it was prepared in SQL or has no name, and the engine's name for it.
    */
   use(
     link: EngineLink,
     name: string,
-    then: (statement: ClientStatement | undefined) => void,
+    then: (statement: ClientStatement | undefined, engineName: string) => void,
   ): Promise<void> | undefined {
     const { client, prepared, turns } = this.parts;
     if (name === '') {
-      if (prepared.unnamed.ensure(link)) then(undefined);
+      const engineName = prepared.useUnnamed(link);
+      if (engineName !== undefined) then(undefined, engineName);
       else turns.refuse(new HatiError('unnamed_statement_unknown'));
       return undefined;
     }
@@ -39,7 +40,7 @@ export class UsableStatements {
     if (statement !== undefined) {
       return prepared.ensure(link, statement) ? this.checked(link, statement, then) : undefined;
     }
-    if (client.ofSql.has(name)) then(undefined);
+    if (client.ofSql.has(name)) then(undefined, name);
     else turns.refuse(new HatiError('prepared_statement_unknown', { params: { name } }));
     return undefined;
   }
@@ -48,16 +49,16 @@ export class UsableStatements {
   private checked(
     link: EngineLink,
     statement: ClientStatement,
-    then: (statement: ClientStatement) => void,
+    then: (statement: ClientStatement, engineName: string) => void,
   ): Promise<void> | undefined {
     const { shapes } = this.parts;
     const checking = shapes.check(link, statement);
     if (checking === undefined) {
-      then(statement);
+      then(statement, statement.engine.name);
       return undefined;
     }
     return checking.then((result) => {
-      if (result === 'same') then(statement);
+      if (result === 'same') then(statement, statement.engine.name);
       else if (result === 'changed') shapes.refuse();
     });
   }

@@ -232,4 +232,6 @@ export interface ClassifiedText {
    * most, and bytes of the largest of its last answers.
    */
   pace?: { ms: number; bytes: number };
+  /** It was slow where it was prepared once for many runs (`proxy/stand-in-statements.ts`): how often, and up to which of its `runs`. */
+  parsedAnew?: { readonly times: number; readonly untilRun: number };
 }

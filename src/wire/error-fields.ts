@@ -18,3 +18,11 @@ export function isFatal(body: Buffer): boolean {
   const severity = errorField(body, 'V');
   return severity === 'FATAL' || severity === 'PANIC';
 }
+
+/** `cached plan must not change result type`, and a prepared statement that is not there. */
+export function isStale(error: Buffer): boolean {
+  const state = errorField(error, 'C');
+  return (
+    state === '26000' || (state === '0A000' && errorField(error, 'R') === 'RevalidateCachedQuery')
+  );
+}

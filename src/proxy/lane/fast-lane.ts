@@ -3,6 +3,7 @@ import type { EngineLink } from '../../engine/pool/link.ts';
 import type { Partition } from '../../engine/pool/pool.ts';
 import { isRepeatable } from '../../policy/repeatable.ts';
 import type { SessionUse } from '../../policy/session-use.ts';
+import type { DefinitionCount } from '../../ports.ts';
 import type { ClassifiedText } from '../../sql/statement.ts';
 import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
 import { Frontend } from '../../wire/protocol.ts';
@@ -11,10 +12,12 @@ import type { ClientStatement } from '../client-statements.ts';
 import type { EngineHold } from '../engine-hold.ts';
 import type { EngineReader } from '../engine-reader.ts';
 import type { EngineWriter } from '../engine-writer.ts';
-import type { ResponseQueue } from '../response-queue.ts';
+import { nothing, type ResponseQueue } from '../response-queue.ts';
 import type { InForce, SessionState } from '../session-state.ts';
+import { noteSlowStandIn } from '../stand-in-statements.ts';
 import type { LaneLink } from './lane-link.ts';
 import type { LaneKind, Lanes } from './lanes.ts';
+import { firstWords } from './first-words.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -45,6 +48,10 @@ export interface FastLaneParts {
     /** Nothing ties the session to a connection, and nothing is owed to it. */
     isFree(): boolean;
   };
+  readonly pipeline: {
+    /** Told where a definition that a plan was made of has changed. */
+    readonly definitions: Pick<DefinitionCount, 'noticed'>;
+  };
 }
 
 /** Rides of a statement that came to nothing; then it gets a connection of its own. */
@@ -64,6 +71,9 @@ export class FastLane implements Rider {
   private text: ClassifiedText | undefined;
   private place: LaneLink | undefined;
   private isRiding = false;
+  private hasStandIn = false;
+  /** Of the answer to one that has a stand-in, until it is known that this is still good. */
+  private beginning: Buffer | undefined;
   private rides = 0;
   /** Where it has a connection of its own: since when. */
   private begun: number | undefined;
@@ -135,6 +145,17 @@ export class FastLane implements Rider {
     return true;
   }
 
+  /** A statement is made ready for a connection that others use as well. */
+  get isSharing(): boolean {
+    return this.parts.hold.isSharing;
+  }
+
+  /** It runs as one that was prepared before (`stand-in-statements.ts`). */
+  standsIn(): void {
+    this.hasStandIn = true;
+    this.beginning = nothing;
+  }
+
   /** The engine owes nothing any more; on a connection of its own, too. */
   rested(): void {
     const { text, begun } = this;
@@ -175,18 +196,38 @@ export class FastLane implements Rider {
   }
 
   receive(chunk: Buffer): Buffer | undefined {
-    return this.parts.engine.onShared(chunk);
+    const { engine } = this.parts;
+    if (this.beginning === undefined) return engine.onShared(chunk);
+    const bytes = Buffer.concat([this.beginning, chunk]);
+    const found = firstWords(bytes);
+    this.beginning = found === undefined ? bytes : undefined;
+    switch (found) {
+      case 'stale':
+        // Without the stand-in there would have been no error.
+        this.parts.pipeline.definitions.noticed();
+        return this.place?.runAgain(this, bytes);
+      case 'other':
+        return engine.onShared(bytes);
+      case undefined:
+        return undefined;
+    }
   }
 
   answered(ms: number): void {
     const { text } = this;
-    if (text !== undefined) notePace(text, ms, this.parts.engine.received - this.received);
+    if (text !== undefined) {
+      notePace(text, ms, this.parts.engine.received - this.received);
+      if (this.hasStandIn && !isShort(text)) noteSlowStandIn(text);
+    }
     this.over();
     this.parts.reader.release();
   }
 
   heldUp(): void {
-    if (this.text !== undefined) noteHeldUp(this.text);
+    const { text } = this;
+    if (text === undefined) return;
+    noteHeldUp(text);
+    if (this.hasStandIn) noteSlowStandIn(text);
   }
 
   withdrawn(): void {
@@ -195,6 +236,8 @@ export class FastLane implements Rider {
     this.place = undefined;
     this.isRiding = false;
     this.isComplete = false;
+    this.hasStandIn = false;
+    this.beginning = undefined;
     this.batch = [];
     owed.withdraw();
     reader.takeAgain(messages);
@@ -209,6 +252,8 @@ export class FastLane implements Rider {
     this.place = undefined;
     this.isRiding = false;
     this.isComplete = false;
+    this.hasStandIn = false;
+    this.beginning = undefined;
     this.batch = undefined;
     this.text = undefined;
   }
@@ -228,7 +273,7 @@ export class FastLane implements Rider {
 /** It gives on this connection what the client was told, if it was; nothing need be asked for that. */
 function isKnown({ statements }: EngineLink, { shape, engine }: ClientStatement): boolean {
   if (shape === undefined) return true;
-  return statements.state(engine, nothing) === 'present' && statements.shapes.get(engine) === shape;
+  return statements.state(engine, none) === 'present' && statements.shapes.get(engine) === shape;
 }
 
-const nothing: ReadonlySet<EngineStatement> = new Set();
+const none: ReadonlySet<EngineStatement> = new Set();

@@ -98,6 +98,18 @@ export class LaneLink {
     return 'atWork';
   }
 
+  /**
+   * What the first one was told is not for its client: it is run once more.
+   * @param bytes of its answer so far @returns as `Rider.receive`
+   */
+  runAgain(rider: Rider, bytes: Buffer): Buffer | undefined {
+    this.line[0] = undefined;
+    this.link.statements.doubt();
+    this.parts.counts.reissued += 1;
+    rider.withdrawn();
+    return this.drop(bytes);
+  }
+
   /** The first one's client does not read. */
   stall(): void {
     this.isStalled = true;
@@ -172,17 +184,11 @@ export class LaneLink {
   /** @returns what is behind the answer to the first in line, or undefined while that is not whole. */
   private pass(data: Buffer): Buffer | undefined {
     if (this.line.length === 0) throw new Error('the engine answers what nobody asked');
-    const [seat] = this.line;
-    let rest: Buffer | undefined;
-    if (seat === undefined) {
-      this.dropped.push(data);
-      ({ rest } = this.dropped);
-    } else {
-      seat.hasBegun = true;
-      rest = seat.rider.receive(data);
-    }
+    const [first] = this.line;
+    if (first !== undefined) first.hasBegun = true;
+    const rest = first === undefined ? this.drop(data) : first.rider.receive(data);
     if (rest === undefined) return undefined;
-    this.line.shift();
+    const seat = this.line.shift();
     const now = performance.now();
     const ms = now - this.since;
     this.since = now;
@@ -194,6 +200,11 @@ export class LaneLink {
     seat?.rider.answered(ms);
     this.endIfEmpty();
     return rest;
+  }
+
+  private drop(data: Buffer): Buffer | undefined {
+    this.dropped.push(data);
+    return this.dropped.rest;
   }
 
   private withdraw({ rider }: Seat): void {
