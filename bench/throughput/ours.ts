@@ -17,7 +17,7 @@ import { engineHost, type System, type SystemName, type SystemStage } from './sy
 const unenforcedProgram = join(import.meta.dirname, 'unenforced-process.ts');
 const mostClients = 1_200;
 
-interface Keys {
+export interface Keys {
   readonly read: string;
   readonly write: string;
 }
@@ -27,14 +27,25 @@ export async function ourSystems(
   names: readonly SystemName[],
   stage: SystemStage,
 ): Promise<System[]> {
-  const { hati, child } = await startHati(stage);
-  const keys = await makeKeys(hati);
-  const { port } = hati.record().address;
-  const ours = system('ours', { port, keys, pid: child.pid! });
+  const { ours, keys } = await startOurs(stage);
   return [
     ...(names.includes('ours') ? [ours] : []),
     ...(names.includes('ours-unenforced') ? [await startUnenforced(stage, keys)] : []),
   ];
+}
+
+export interface Ours {
+  readonly ours: System;
+  readonly keys: Keys;
+  /** What controls it. */
+  readonly hati: Hati;
+}
+
+export async function startOurs(stage: SystemStage): Promise<Ours> {
+  const { hati, child } = await startHati(stage);
+  const keys = await makeKeys(hati);
+  const { port } = hati.record().address;
+  return { ours: system('ours', { port, keys, pid: child.pid! }), keys, hati };
 }
 
 function system(

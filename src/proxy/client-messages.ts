@@ -4,7 +4,7 @@ import type { SessionUse } from '../policy/session-use.ts';
 import type { Principal } from '../ports.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { FrontendMessage } from '../wire/framing.ts';
-import { Frontend } from '../wire/protocol.ts';
+import { Frontend, headerBytes } from '../wire/protocol.ts';
 import { ClientStatements } from './client-statements.ts';
 import { CopyIn } from './copy-in.ts';
 import type { EngineHold } from './engine-hold.ts';
@@ -151,27 +151,27 @@ export class ClientMessages {
 
   /** @returns a promise when the messages behind this one have to wait. */
   take(message: FrontendMessage): Promise<void> | undefined {
-    const { raw, body } = message;
+    const { raw } = message;
     const { outlets, owed, hold } = this.parts;
     if (owed.isCopyingIn) return this.copyIn.take(message);
     switch (message.type) {
       case Frontend.Query:
-        return this.simple.query(raw, body);
+        return this.simple.query(raw);
       case Frontend.Parse:
-        return this.extended.parse(raw, body);
+        return this.extended.parse(raw);
       case Frontend.Bind:
-        return this.extended.bind(raw, body);
+        return this.extended.bind(raw);
       case Frontend.Describe:
-        return this.extended.describe(raw, body);
+        return this.extended.describe(raw);
       case Frontend.Execute:
-        return this.extended.execute(raw, body);
+        return this.extended.execute(raw);
       case Frontend.Close:
-        return this.extended.close(raw, body);
+        return this.extended.close(raw);
       case Frontend.Sync:
-        requireEmpty(body, 'Sync');
+        requireEmpty(raw, 'Sync');
         return this.extended.sync(raw);
       case Frontend.Flush:
-        requireEmpty(body, 'Flush');
+        requireEmpty(raw, 'Flush');
         if (hold.link !== undefined) outlets.toEngine(raw);
         return undefined;
       case Frontend.CopyData:
@@ -180,7 +180,7 @@ export class ClientMessages {
         // Outside of a COPY the engine would ignore it.
         return undefined;
       case Frontend.FunctionCall:
-        return this.simple.functionCall(raw, body);
+        return this.simple.functionCall(raw);
       case Frontend.Terminate:
         outlets.goodbye();
         return undefined;
@@ -193,7 +193,7 @@ export class ClientMessages {
 }
 
 /** PostgreSQL answers a body with an error, which nothing that we wait for would explain. */
-function requireEmpty(body: Buffer, message: string): void {
-  if (body.length > 0)
+function requireEmpty(raw: Buffer, message: string): void {
+  if (raw.length > headerBytes)
     throw new HatiError('protocol_violation', { params: { reason: `${message} with a body` } });
 }

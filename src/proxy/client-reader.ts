@@ -119,7 +119,7 @@ export class ClientReader {
       if (client.writableNeedDrain && !hold.isSharing) return drained(client);
       const first = hold.isSharing ? undefined : this.parts.rest.settled();
       if (first !== undefined) return first;
-      const message = this.again.shift() ?? this.nextNew();
+      const message = this.again.length > 0 ? this.again.shift() : this.nextNew();
       if (message === undefined) return undefined;
       lane?.taking(message);
       const waiting = messages.take(message);

@@ -113,12 +113,7 @@ export class EngineReader implements Receiver, BackendListener {
     this.received += length;
     counted.fromEngine += length;
     if (ending.isOver || !client.writable) return;
-    let flowing = true;
-    for (const piece of pieces) {
-      counted.toClients += piece.length;
-      flowing = client.write(piece);
-    }
-    if (!flowing) {
+    if (pieces.length > 0 && !this.write(pieces)) {
       const shared = lane?.stall();
       const engine = (shared ?? hold.current)?.upstream.socket;
       engine?.pause();
@@ -126,5 +121,13 @@ export class EngineReader implements Receiver, BackendListener {
     }
     if (this.waiters.length > 0 && this.isWhole) this.abandon();
     this.parts.rest.check();
+  }
+
+  /** In one go: a write costs more than a copy of what one read brought. @returns as `Socket.write` */
+  private write(pieces: readonly Buffer[]): boolean {
+    const { client, meter } = this.parts;
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    meter.totals.bytes.toClients += bytes.length;
+    return client.write(bytes);
   }
 }

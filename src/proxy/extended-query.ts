@@ -93,42 +93,42 @@ export class ExtendedQuery {
     return goesOn;
   }
 
-  parse(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const message = decodeParse(body);
+  parse(raw: Buffer): Promise<void> | undefined {
+    const message = decodeParse(raw);
     if (this.parts.turns.isSkipping) return undefined;
     return this.onceDecided(message.name, () => this.parsing.take(raw, message));
   }
 
-  bind(raw: Buffer, body: Buffer): Promise<void> | undefined {
+  bind(raw: Buffer): Promise<void> | undefined {
     const { own, judged, turns, owed, client } = this.parts;
-    const names = decodeBindNames(body);
+    const names = decodeBindNames(raw);
     if (turns.isSkipping) return undefined;
     if (this.isUndecided(names.statement))
-      return this.onceDecided(names.statement, () => this.bind(raw, body));
-    if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(body));
+      return this.onceDecided(names.statement, () => this.bind(raw));
+    if (own.hasStatement(names.statement)) return turns.answer(() => own.bind(raw));
     const replaces = { kind: 'portal', name: names.portal } as const;
     if (this.runsUndecided(names.statement) || (own.has(replaces) && !owed.isEmpty))
-      return this.decided().then((goesOn) => (goesOn ? this.bind(raw, body) : undefined));
+      return this.decided().then((goesOn) => (goesOn ? this.bind(raw) : undefined));
     const refusal =
       refusalOf(() => own.yieldPortal(names.portal)) ??
       judged.recheck(names.statement) ??
-      judged.checkValues(names.statement, body);
+      judged.checkValues(names.statement, raw);
     if (refusal !== undefined) return turns.refuse(refusal);
     const named = client.get(names.statement);
     const prepared = names.statement === '' ? client.unnamed : named;
     return turns.withEngine(
-      (link) => this.forwardBind(link, raw, body, names),
+      (link) => this.forwardBind(link, raw, names),
       (response) => turns.fail(response),
       prepared && { text: prepared.classified, under: prepared.under, named },
     );
   }
 
-  describe(raw: Buffer, body: Buffer): Promise<void> | undefined {
+  describe(raw: Buffer): Promise<void> | undefined {
     const { own, turns } = this.parts;
-    const object = decodeObjectName(body, 'Describe');
+    const object = decodeObjectName(raw, 'Describe');
     if (turns.isSkipping) return undefined;
     if (object.kind === 'statement' && this.isUndecided(object.name))
-      return this.onceDecided(object.name, () => this.describe(raw, body));
+      return this.onceDecided(object.name, () => this.describe(raw));
     if (own.has(object)) return turns.answer(() => own.describe(object));
     return turns.withEngine(
       (link) => {
@@ -149,9 +149,9 @@ export class ExtendedQuery {
     );
   }
 
-  execute(raw: Buffer, body: Buffer): Promise<void> | undefined {
+  execute(raw: Buffer): Promise<void> | undefined {
     const { own, turns } = this.parts;
-    const message = decodeExecute(body);
+    const message = decodeExecute(raw);
     // What is malformed ends the session, skipped or not: whether it is skipped depends on what the engine has said so far.
     if (turns.isSkipping) return undefined;
     if (own.has({ kind: 'portal', name: message.portal }))
@@ -162,12 +162,12 @@ export class ExtendedQuery {
     );
   }
 
-  close(raw: Buffer, body: Buffer): Promise<void> | undefined {
+  close(raw: Buffer): Promise<void> | undefined {
     const { own, turns, judged, prepared } = this.parts;
-    const object = decodeObjectName(body, 'Close');
+    const object = decodeObjectName(raw, 'Close');
     if (turns.isSkipping) return undefined;
     if (object.kind === 'statement' && this.isUndecided(object.name))
-      return this.onceDecided(object.name, () => this.close(raw, body));
+      return this.onceDecided(object.name, () => this.close(raw));
     // Closing is allowed in a failed transaction, too.
     if (own.has(object)) return turns.answer(() => own.close(object), 'always');
     return turns.withEngine(
@@ -230,12 +230,7 @@ export class ExtendedQuery {
     return name === '' ? client.unnamed : client.get(name);
   }
 
-  private forwardBind(
-    link: EngineLink,
-    raw: Buffer,
-    body: Buffer,
-    names: BindNames,
-  ): Promise<void> | undefined {
+  private forwardBind(link: EngineLink, raw: Buffer, names: BindNames): Promise<void> | undefined {
     const { turns, prepared, hold } = this.parts;
     const classified = this.statementOf(names.statement)?.classified;
     if (classified !== undefined) {
@@ -247,7 +242,7 @@ export class ExtendedQuery {
       if (namesStatements(whole.use)) prepared.exported.add(link, whole.use, true);
     }
     return this.statements.use(link, names.statement, (statement, engineName) => {
-      const message = engineName === names.statement ? raw : bindTo(engineName, body, names);
+      const message = engineName === names.statement ? raw : bindTo(engineName, raw, names);
       const made = classified && { name: names.statement, classified, statement };
       this.portals.bind(message, names.portal, made);
     });

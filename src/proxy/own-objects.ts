@@ -15,6 +15,7 @@ import {
   type DecodedParse,
   type ObjectName,
 } from '../wire/decode.ts';
+import { headerBytes } from '../wire/protocol.ts';
 import {
   describe,
   execute,
@@ -114,8 +115,8 @@ export class OwnObjects {
     return parseComplete;
   }
 
-  bind(body: Buffer): Buffer {
-    const bind = decodeBind(body);
+  bind(raw: Buffer): Buffer {
+    const bind = decodeBind(raw);
     const statement = this.statements.get(bind.statement);
     if (statement === undefined) {
       throw new HatiError('prepared_statement_unknown', { params: { name: bind.statement } });
@@ -135,7 +136,11 @@ export class OwnObjects {
     }
     this.portals.set(bind.portal, {
       statement,
-      values: { bind, tail: body.subarray(names), parameterTypes: statement.parameterTypes },
+      values: {
+        bind,
+        tail: raw.subarray(headerBytes + names),
+        parameterTypes: statement.parameterTypes,
+      },
       result: undefined,
       at: 0,
     });

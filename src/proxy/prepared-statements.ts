@@ -81,7 +81,7 @@ export class PreparedStatements {
 
   /** A Parse is on its way. */
   parsed(name: string, judged: Judged): Settle {
-    if (!this.areJudged) return settlesNothing;
+    if (!this.areJudged || this.isAgain(name, judged)) return settlesNothing;
     this.add(name, judged);
     return (done) =>
       this.change(name, (all) => {
@@ -138,10 +138,10 @@ export class PreparedStatements {
   }
 
   /** Values that a Bind gives to names of settings. */
-  checkValues(name: string, body: Buffer): HatiError | undefined {
+  checkValues(name: string, bind: Buffer): HatiError | undefined {
     const numbers = this.settingParameters(name);
     if (numbers.length === 0) return undefined;
-    const { parameters } = decodeBind(body);
+    const { parameters } = decodeBind(bind);
     // Text and binary are the same bytes for text.
     const names = numbers.map((number) => parameters[number - 1]?.toString('utf8') ?? null);
     return authorizeSettingNames(this.parts.authority, names);
@@ -153,6 +153,19 @@ export class PreparedStatements {
     return judged.flatMap(({ classified }) =>
       classified.statements.flatMap((statement) => statement.settingParameters),
     );
+  }
+
+  /** What is behind the name would be the same, whether this comes to be or not. */
+  private isAgain(name: string, { classified, parameterTypes }: Judged): boolean {
+    const entry = this.entries.get(name);
+    const only = entry?.judged.length === 1 ? entry.judged[0] : undefined;
+    if (entry === undefined || only === undefined) return false;
+    if (only.classified !== classified) return false;
+    if (only.parameterTypes.length + parameterTypes.length > 0) return false;
+    // Away from what is forgotten first.
+    this.entries.delete(name);
+    this.entries.set(name, entry);
+    return true;
   }
 
   private add(name: string, judged: Judged): void {

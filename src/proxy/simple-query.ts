@@ -43,14 +43,14 @@ export class SimpleQuery {
     this.parts = parts;
   }
 
-  query(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    return this.parts.judgement.judge({ text: decodeQuery(body), parameterTypes: [] }, (decision) =>
+  query(raw: Buffer): Promise<void> | undefined {
+    return this.parts.judgement.judge({ text: decodeQuery(raw), parameterTypes: [] }, (decision) =>
       this.onDecision(raw, decision),
     );
   }
 
-  functionCall(raw: Buffer, body: Buffer): Promise<void> | undefined {
-    const oid = decodeFunctionCall(body);
+  functionCall(raw: Buffer): Promise<void> | undefined {
+    const oid = decodeFunctionCall(raw);
     const { turns, judgement, owed, outlets } = this.parts;
     if (turns.isSkipping) return undefined;
     const error = judgement.ofFunctionCall(oid);

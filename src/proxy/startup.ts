@@ -107,7 +107,7 @@ export async function readPassword({ socket, reader }: Startup): Promise<string>
   if (message.type !== Frontend.Password) {
     throw new HatiError('protocol_violation', { params: { reason: 'expected a password' } });
   }
-  return decodePassword(message.body);
+  return decodePassword(message.raw);
 }
 
 function upgrade(

@@ -68,19 +68,18 @@ export class Turns {
   ): Promise<void> | undefined {
     const { hold, outlets, log, lane } = this.parts;
     if (lane !== undefined && what !== undefined && hold.isNone) lane.enter(what);
-    const goOn = (link: EngineLink): Promise<void> | undefined => {
-      if (!outlets.isCancelled()) return act(link);
+    const ready = hold.ready();
+    if (ready === undefined && !outlets.isCancelled()) return act(hold.link!);
+    const goOn = (): Promise<void> | undefined => {
+      if (hold.link === undefined || outlets.isOver()) return undefined;
+      if (!outlets.isCancelled()) return act(hold.link);
       fail(log.response(new HatiError('query_canceled')));
       return undefined;
     };
-    const ready = hold.ready();
-    if (ready === undefined) return goOn(hold.link!);
-    return ready.then(
-      () => (hold.link === undefined || outlets.isOver() ? undefined : goOn(hold.link)),
-      (error: unknown) => {
-        if (!outlets.isOver()) fail(log.response(error));
-      },
-    );
+    if (ready === undefined) return goOn();
+    return ready.then(goOn, (error: unknown) => {
+      if (!outlets.isOver()) fail(log.response(error));
+    });
   }
 
   private get isAtRest(): boolean {

@@ -1,7 +1,8 @@
 import { HatiError } from '../errors.ts';
 import type { ParseMessage } from './frontend-messages.ts';
+import { headerBytes } from './protocol.ts';
 
-/** Reads the bodies of the client's messages. Every count is checked against the bytes that are left. */
+/** Reads the client's messages, headers included. Every count is checked against the bytes that are left. */
 
 function malformed(message: string): HatiError {
   return new HatiError('protocol_violation', {
@@ -9,60 +10,71 @@ function malformed(message: string): HatiError {
   });
 }
 
-class BodyReader {
-  private readonly body: Buffer;
+class MessageReader {
+  private readonly raw: Buffer;
   private readonly message: string;
-  private at = 0;
+  private at = headerBytes;
 
-  constructor(body: Buffer, message: string) {
-    this.body = body;
+  constructor(raw: Buffer, message: string) {
+    this.raw = raw;
     this.message = message;
   }
 
   cstringBytes(): Buffer {
-    const end = this.body.indexOf(0, this.at);
+    const end = this.raw.indexOf(0, this.at);
     if (end < 0) throw malformed(this.message);
-    const value = this.body.subarray(this.at, end);
+    const value = this.raw.subarray(this.at, end);
     this.at = end + 1;
     return value;
   }
 
   cstring(): string {
+    // Most names are empty.
+    if (this.raw[this.at] === 0) {
+      this.at += 1;
+      return '';
+    }
     return this.cstringBytes().toString('utf8');
   }
 
   byte(): number {
-    return this.take(1)[0]!;
+    return this.raw[this.skip(1)]!;
   }
 
   int16(): number {
-    return this.take(2).readInt16BE();
+    return this.raw.readInt16BE(this.skip(2));
   }
 
   /** A 16-bit count: PostgreSQL reads it without a sign, so that 65,535 parameters are legal. */
   count(): number {
-    return this.take(2).readUInt16BE();
+    return this.raw.readUInt16BE(this.skip(2));
   }
 
   int32(): number {
-    return this.take(4).readInt32BE();
+    return this.raw.readInt32BE(this.skip(4));
   }
 
   take(length: number): Buffer {
-    if (length < 0 || this.at + length > this.body.length) throw malformed(this.message);
-    const value = this.body.subarray(this.at, this.at + length);
+    const from = this.skip(length);
+    return this.raw.subarray(from, from + length);
+  }
+
+  /** @returns where they begin. */
+  private skip(length: number): number {
+    const from = this.at;
+    if (length < 0 || from + length > this.raw.length) throw malformed(this.message);
     this.at += length;
-    return value;
+    return from;
   }
 
   end(): void {
-    if (this.at !== this.body.length) throw malformed(this.message);
+    if (this.at !== this.raw.length) throw malformed(this.message);
   }
 }
 
 /** The statement text of a Query, as the bytes that were sent. */
-export function decodeQuery(body: Buffer): Buffer {
-  const reader = new BodyReader(body, 'Query');
+export function decodeQuery(raw: Buffer): Buffer {
+  const reader = new MessageReader(raw, 'Query');
   const text = reader.cstringBytes();
   reader.end();
   return text;
@@ -72,8 +84,8 @@ export interface DecodedParse extends Omit<ParseMessage, 'text'> {
   readonly textBytes: Buffer;
 }
 
-export function decodeParse(body: Buffer): DecodedParse {
-  const reader = new BodyReader(body, 'Parse');
+export function decodeParse(raw: Buffer): DecodedParse {
+  const reader = new MessageReader(raw, 'Parse');
   const name = reader.cstring();
   const textBytes = reader.cstringBytes();
   const parameterTypes: number[] = [];
@@ -87,8 +99,8 @@ export interface BindNames {
   readonly statement: string;
 }
 
-export function decodeBindNames(body: Buffer): BindNames {
-  const reader = new BodyReader(body, 'Bind');
+export function decodeBindNames(raw: Buffer): BindNames {
+  const reader = new MessageReader(raw, 'Bind');
   return { portal: reader.cstring(), statement: reader.cstring() };
 }
 
@@ -98,8 +110,8 @@ export interface DecodedBind extends BindNames {
   readonly resultFormats: readonly number[];
 }
 
-export function decodeBind(body: Buffer): DecodedBind {
-  const reader = new BodyReader(body, 'Bind');
+export function decodeBind(raw: Buffer): DecodedBind {
+  const reader = new MessageReader(raw, 'Bind');
   const portal = reader.cstring();
   const statement = reader.cstring();
   const parameterFormats = readInt16s(reader);
@@ -113,7 +125,7 @@ export function decodeBind(body: Buffer): DecodedBind {
   return { portal, statement, parameterFormats, parameters, resultFormats };
 }
 
-function readInt16s(reader: BodyReader): number[] {
+function readInt16s(reader: MessageReader): number[] {
   const values: number[] = [];
   for (let left = reader.count(); left > 0; left -= 1) values.push(reader.int16());
   return values;
@@ -125,8 +137,8 @@ export interface ObjectName {
   readonly name: string;
 }
 
-export function decodeObjectName(body: Buffer, message: 'Describe' | 'Close'): ObjectName {
-  const reader = new BodyReader(body, message);
+export function decodeObjectName(raw: Buffer, message: 'Describe' | 'Close'): ObjectName {
+  const reader = new MessageReader(raw, message);
   const kind = reader.byte();
   const name = reader.cstring();
   reader.end();
@@ -141,8 +153,8 @@ export interface DecodedExecute {
   readonly maxRows: number;
 }
 
-export function decodeExecute(body: Buffer): DecodedExecute {
-  const reader = new BodyReader(body, 'Execute');
+export function decodeExecute(raw: Buffer): DecodedExecute {
+  const reader = new MessageReader(raw, 'Execute');
   const portal = reader.cstring();
   const maxRows = Math.max(0, reader.int32());
   reader.end();
@@ -150,13 +162,13 @@ export function decodeExecute(body: Buffer): DecodedExecute {
 }
 
 /** The OID of the function. Its arguments are the engine's to read. */
-export function decodeFunctionCall(body: Buffer): number {
-  return new BodyReader(body, 'FunctionCall').int32();
+export function decodeFunctionCall(raw: Buffer): number {
+  return new MessageReader(raw, 'FunctionCall').int32();
 }
 
 /** The password of a PasswordMessage. */
-export function decodePassword(body: Buffer): string {
-  const reader = new BodyReader(body, 'Password');
+export function decodePassword(raw: Buffer): string {
+  const reader = new MessageReader(raw, 'Password');
   const password = reader.cstring();
   reader.end();
   return password;

@@ -1,12 +1,11 @@
 import { HatiError } from '../errors.ts';
 import { MessageFramer, type HeaderCheck } from './message-framer.ts';
-import { Frontend, headerBytes } from './protocol.ts';
+import { Frontend } from './protocol.ts';
 
-/** One message of a client, whole. `raw` is what may be passed on; `body` is the part after the header. */
+/** One message of a client, whole, header included. */
 export interface FrontendMessage {
   readonly type: number;
   readonly raw: Buffer;
-  readonly body: Buffer;
 }
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(Frontend));
@@ -46,7 +45,7 @@ export class FrontendFramer implements HeaderCheck {
   /** The next whole message, or undefined until more bytes are pushed. Throws a protocol error that ends the session. */
   next(): FrontendMessage | undefined {
     const raw = this.framer.next();
-    return raw === undefined ? undefined : { type: raw[0]!, raw, body: raw.subarray(headerBytes) };
+    return raw === undefined ? undefined : { type: raw[0]!, raw };
   }
 }
 

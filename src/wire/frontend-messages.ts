@@ -52,20 +52,20 @@ export function parse({ name, text, parameterTypes }: ParseMessage): Buffer {
 /** The same Bind, of another statement. */
 export function bindTo(
   statement: string,
-  body: Buffer,
+  raw: Buffer,
   { portal, statement: named }: BindNames,
 ): Buffer {
   const portalBytes = Buffer.byteLength(portal) + 1;
-  const tail = body.subarray(portalBytes + Buffer.byteLength(named) + 1);
-  const length = 4 + portalBytes + statement.length + 1 + tail.length;
+  const tail = headerBytes + portalBytes + Buffer.byteLength(named) + 1;
+  const length = 4 + portalBytes + statement.length + 1 + raw.length - tail;
   const message = Buffer.allocUnsafe(length + 1);
   message[0] = Frontend.Bind;
   message.writeInt32BE(length, 1);
-  body.copy(message, headerBytes, 0, portalBytes);
+  raw.copy(message, headerBytes, headerBytes, headerBytes + portalBytes);
   let at = headerBytes + portalBytes;
   at += message.write(statement, at, 'latin1');
   message[at] = 0;
-  tail.copy(message, at + 1);
+  raw.copy(message, at + 1, tail);
   return message;
 }
 

@@ -1,0 +1,12 @@
+/** Something that our code does over and over. */
+export interface Scenario {
+  readonly name: string;
+  /** What is counted: a statement, a row, a message. So many of them in one run. */
+  readonly units: number;
+  /** Some of its reads and writes come by the clock, so that they are not counted. */
+  readonly isTimed?: true;
+  readonly run: () => unknown;
+}
+
+/** Runs before anything is counted: the first ones find empty caches. */
+export const warmUps = 2;
