@@ -28,7 +28,7 @@ function framing(name: string, chunkBytes: number): Scenario {
     name: `framing, ${name}`,
     units: times * batchMessages,
     run: () => {
-      const framer = new FrontendFramer(() => 1 << 20);
+      const framer = new FrontendFramer(1 << 20);
       let messages = 0;
       for (const chunk of chunks) {
         framer.push(chunk);

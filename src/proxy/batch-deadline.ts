@@ -1,7 +1,18 @@
+import type { Socket } from 'node:net';
+import { HatiError } from '../errors.ts';
 import { durationMs } from '../policy/setting-values.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
+import type { ResponseQueue } from './response-queue.ts';
 
 const setting = 'idle_in_transaction_session_timeout';
+
+interface WatchedSession {
+  readonly client: Socket;
+  readonly owed: ResponseQueue;
+  readonly ending: { readonly isRelaying: boolean };
+  readonly reader: { readonly isBusy: boolean };
+  end(error: HatiError): Promise<void>;
+}
 
 /**
  * Ends a session that leaves an extended batch without Sync and says no more. PostgreSQL's own timeout for idle
@@ -10,16 +21,19 @@ const setting = 'idle_in_transaction_session_timeout';
  */
 export class BatchDeadline {
   private readonly initialMs: number | undefined;
-  private readonly expired: () => void;
+  private readonly session: WatchedSession;
   private limitMs: number | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param settings that the session begins with; without one of that name there is no limit. */
-  constructor(settings: readonly (readonly [name: string, value: string])[], expired: () => void) {
+  constructor(
+    settings: readonly (readonly [name: string, value: string])[],
+    session: WatchedSession,
+  ) {
     const value = settings.findLast(([name]) => name === setting)?.[1];
     this.initialMs = value === undefined ? undefined : durationMs(value);
     this.limitMs = this.initialMs;
-    this.expired = expired;
+    this.session = session;
   }
 
   /** The text is on its way to the engine. */
@@ -40,6 +54,15 @@ export class BatchDeadline {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (!isOpen || this.limitMs === undefined) return;
-    this.timer = setTimeout(this.expired, this.limitMs).unref();
+    this.timer = setTimeout(() => this.expired(), this.limitMs).unref();
+  }
+
+  private expired(): void {
+    const { ending, owed, reader, client } = this.session;
+    if (!ending.isRelaying || !owed.isUnsynced) return;
+    // It may still be at work, or its answers not read yet.
+    if (owed.isEmpty && !reader.isBusy && !client.writableNeedDrain)
+      void this.session.end(new HatiError('idle_batch'));
+    else this.watch(true);
   }
 }

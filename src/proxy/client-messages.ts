@@ -55,9 +55,10 @@ export class ClientMessages {
   constructor(parts: ClientMessagesParts) {
     this.parts = parts;
     const { outlets, owed, hold, state, principal, searched, pipeline, refusesPins } = parts;
+    const { log, meter, ownAnswers } = parts;
     const { client } = this;
     const turns = new Turns(parts);
-    const own = new OwnObjects(parts.ownAnswers);
+    const own = new OwnObjects(ownAnswers);
     const judged = new PreparedStatements({
       authority: principal.authority,
       catalogue: pipeline.catalogue,
@@ -93,12 +94,34 @@ export class ClientMessages {
       judge: (statement, then) => judgement.judge(statement, then),
       useOf: (text) => judgement.useOf(text),
     });
-    const judgement = new Judgement({ ...parts, turns, judged, extended });
+    const judgement = new Judgement({
+      turns,
+      judged,
+      extended,
+      meter,
+      principal,
+      searched,
+      pipeline,
+      onText: parts.onText,
+    });
     this.own = own;
     this.judgement = judgement;
     this.extended = extended;
-    this.simple = new SimpleQuery({ ...parts, turns, own, client, prepared, extended, judgement });
-    this.copyIn = new CopyIn({ ...parts, turns });
+    this.simple = new SimpleQuery({
+      outlets,
+      owed,
+      hold,
+      log,
+      meter,
+      ownAnswers,
+      turns,
+      own,
+      client,
+      prepared,
+      extended,
+      judgement,
+    });
+    this.copyIn = new CopyIn({ owed, outlets, turns });
   }
 
   /** Statements that the client has prepared under a name, by the protocol or in SQL. */

@@ -9,20 +9,24 @@ import { drained } from './sockets.ts';
 
 export interface ClientReaderParts {
   readonly client: Socket;
-  readonly messageBytes: number;
+  readonly limits: { readonly messageBytes: number };
   readonly hold: EngineHold;
   readonly writer: EngineWriter;
   readonly ending: SessionEnd;
   readonly meter: SessionMeter;
-  /** @returns what must be over before the next message is taken. */
-  readonly take: (message: FrontendMessage) => Promise<void> | undefined;
-  /** @returns what must be over before any message is taken. */
-  readonly before: () => Promise<void> | undefined;
+  readonly messages: {
+    /** @returns what must be over before the next message is taken. */
+    take(message: FrontendMessage): Promise<void> | undefined;
+  };
+  readonly rest: {
+    /** @returns what must be over before any message is taken. */
+    settled(): Promise<void> | undefined;
+    /** A message that had to wait is dealt with, and so is what came behind it. */
+    check(): void;
+  };
   /** All that came has been taken. */
-  readonly onTaken: () => void;
-  /** A message that had to wait is dealt with, and so is what came behind it. */
-  readonly onWaited: () => void;
-  readonly onError: (error: unknown) => void;
+  onTaken(): void;
+  fail(error: unknown): void;
   /** Undefined where it is switched off. */
   readonly lane: FastLane | undefined;
 }
@@ -49,7 +53,7 @@ export class ClientReader {
 
   constructor(parts: ClientReaderParts) {
     this.parts = parts;
-    this.framer = new FrontendFramer(() => parts.messageBytes);
+    this.framer = new FrontendFramer(parts.limits.messageBytes);
   }
 
   /** A message is being dealt with and the ones behind it wait. */
@@ -83,18 +87,18 @@ export class ClientReader {
   }
 
   private takeMessages(): void {
-    const { client, hold, writer, ending, onTaken, onError } = this.parts;
+    const { client, hold, writer, ending } = this.parts;
     writer.gather();
     try {
       const waiting = this.takeUntilOneWaits();
       if (waiting !== undefined) this.waitFor(waiting);
     } catch (error) {
-      onError(error);
+      this.parts.fail(error);
     } finally {
       writer.flush();
     }
     if (this.busy || !ending.isRelaying) return;
-    onTaken();
+    this.parts.onTaken();
     const engine = hold.link?.upstream.socket;
     if (engine?.writableNeedDrain === true) {
       client.pause();
@@ -105,7 +109,7 @@ export class ClientReader {
   }
 
   private takeUntilOneWaits(): Promise<void> | undefined {
-    const { client, ending, hold, before, take, lane } = this.parts;
+    const { client, ending, hold, messages, lane } = this.parts;
     while (ending.isRelaying) {
       if (lane?.leave() === true) {
         this.isHeld = true;
@@ -113,12 +117,12 @@ export class ClientReader {
       }
       // A client that does not read its answers gets no more of them made.
       if (client.writableNeedDrain && !hold.isSharing) return drained(client);
-      const first = hold.isSharing ? undefined : before();
+      const first = hold.isSharing ? undefined : this.parts.rest.settled();
       if (first !== undefined) return first;
       const message = this.again.length > 0 ? this.again.shift() : this.nextNew();
       if (message === undefined) return undefined;
       lane?.taking(message);
-      const waiting = take(message);
+      const waiting = messages.take(message);
       if (waiting === undefined) continue;
       // Nobody could be served behind it.
       if (hold.isSharing) throw new Error('a statement for a fast lane has to wait');
@@ -138,15 +142,18 @@ export class ClientReader {
   }
 
   private waitFor(waiting: Promise<void>): void {
-    const { client, hold, onWaited, onError } = this.parts;
+    const { client, hold } = this.parts;
     this.busy = true;
     client.pause();
-    waiting.then(() => {
-      this.busy = false;
-      this.isCancelled = false;
-      this.takeMessages();
-      onWaited();
-      if (!this.busy && hold.link?.upstream.socket.writableNeedDrain !== true) client.resume();
-    }, onError);
+    waiting.then(
+      () => {
+        this.busy = false;
+        this.isCancelled = false;
+        this.takeMessages();
+        this.parts.rest.check();
+        if (!this.busy && hold.link?.upstream.socket.writableNeedDrain !== true) client.resume();
+      },
+      (error: unknown) => this.parts.fail(error),
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { newEngineStatement, type EngineStatement } from '../engine/pool/engine-statement.ts';
 import { HatiError } from '../errors.ts';
+import { SeldomMap, SeldomSet } from '../shared/seldom.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { ParseMessage } from '../wire/frontend-messages.ts';
 import { parseKey } from './parse-settings.ts';
@@ -44,10 +45,10 @@ export class ClientStatements {
   unnamedChanges = 0;
   private current: UnnamedStatement | undefined;
   /** Names that PREPARE gave in SQL: they are on the connection that the session keeps since. */
-  readonly ofSql = new Set<string>();
-  private readonly named = new Map<string, ClientStatement>();
+  readonly ofSql = new SeldomSet<string>();
+  private readonly named = new SeldomMap<string, ClientStatement>();
   /** Names, '' among them, by the batch in which a Parse or Close of them was sent last. */
-  private readonly changed = new Map<string, number>();
+  private readonly changed = new SeldomMap<string, number>();
   private bytes = 0;
 
   /** A Parse or Close of it goes out; an error before it in its batch may yet keep that from happening. */

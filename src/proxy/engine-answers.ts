@@ -1,6 +1,7 @@
 import { inWordsOfClient } from '../engine/pool/engine-statement.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import type { DefinitionCount } from '../ports.ts';
 import { backendMessage, errorResponse } from '../wire/backend-messages.ts';
 import { errorField, isFatal, isStale } from '../wire/error-fields.ts';
 import { Backend, transactionStatus, type TransactionStatus } from '../wire/protocol.ts';
@@ -17,16 +18,24 @@ export interface EngineAnswersParts {
   readonly parameters: ReportedParameters;
   readonly log: SessionLog;
   readonly meter: SessionMeter;
-  /** A message of the client's is being dealt with. */
-  readonly isBusy: () => boolean;
-  /** The client is between two transactions, and nothing of its is on the connection. */
-  readonly isFree: () => boolean;
-  /** A definition that a plan was made of has changed. */
-  readonly onStale: () => void;
-  /** @returns what the client gets in place of the engine's last words; undefined for those. */
-  readonly onFatal: () => Buffer | undefined;
-  /** The session can't go on with what the engine's settings are now. */
-  readonly onUnsafe: (error: HatiError) => void;
+  readonly pipeline: {
+    /** Told where a definition that a plan was made of has changed. */
+    readonly definitions: Pick<DefinitionCount, 'noticed'>;
+  };
+  readonly reader: {
+    /** A message of the client's is being dealt with. */
+    readonly isBusy: boolean;
+  };
+  readonly ending: {
+    /** @returns what the client gets in place of the engine's last words; undefined for those. */
+    onFatal(): Buffer | undefined;
+  };
+  readonly rest: {
+    /** The client is between two transactions, and nothing of its is on the connection. */
+    isFree(): boolean;
+  };
+  /** The session can't go on. */
+  end(error: HatiError): Promise<void>;
 }
 
 /** What the engine says, and what the client gets of it. */
@@ -56,17 +65,17 @@ export class EngineAnswers {
 
   /** @returns what goes to the client in its place; undefined for itself. */
   onMessage(type: number, body: Buffer): Buffer | undefined {
-    const { owed, hold, parameters, isFree, onFatal, onUnsafe } = this.parts;
+    const { owed, hold, parameters, ending } = this.parts;
     switch (type) {
       case Backend.ReadyForQuery:
         return this.onReady(body);
       case Backend.ErrorResponse:
         if (!isFatal(body)) return this.onError(body);
         // Nothing of the client's is on it: another one takes its place.
-        return isFree() ? nothing : onFatal();
+        return this.parts.rest.isFree() ? nothing : ending.onFatal();
       case Backend.ParameterStatus: {
         const unsafe = parameters.changed(hold.current, body);
-        if (unsafe !== undefined) setImmediate(() => onUnsafe(unsafe));
+        if (unsafe !== undefined) setImmediate(() => void this.parts.end(unsafe));
         return undefined;
       }
       default:
@@ -75,22 +84,22 @@ export class EngineAnswers {
   }
 
   private onReady(body: Buffer): Buffer | undefined {
-    const { owed, meter, messages, isBusy } = this.parts;
+    const { owed, meter, messages, reader } = this.parts;
     this.status = transactionStatus(body[0]);
     if (this.status === 'idle') this.transactionsOver += 1;
     const shown = owed.onReady();
     // One that is kept from the client ends nothing of his.
-    if (shown === undefined) meter.ready(this.status, owed.isEmpty && !isBusy());
+    if (shown === undefined) meter.ready(this.status, owed.isEmpty && !reader.isBusy);
     if (this.status === 'idle') messages.endOfTransaction();
     return shown;
   }
 
   private onError(body: Buffer): Buffer | undefined {
-    const { owed, hold, messages, onStale } = this.parts;
+    const { owed, hold, messages, pipeline } = this.parts;
     // The engine has it no more as we think that it has it.
     if (isStale(body)) {
       hold.current?.statements.doubt();
-      if (errorField(body, 'C') === '0A000') onStale();
+      if (errorField(body, 'C') === '0A000') pipeline.definitions.noticed();
     }
     const ours = this.reasonOfCancel(body);
     const shown = owed.onError();

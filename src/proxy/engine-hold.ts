@@ -16,13 +16,13 @@ export interface EngineHoldParts {
   /** What would keep a connection is refused. */
   readonly refusesPins: boolean;
   /** No message has come in part. */
-  readonly isWhole: () => boolean;
+  isWhole(): boolean;
   /** A transaction with definitions is over. */
-  readonly onDefined: () => void;
+  onDefined(): void;
   /** A connection has come to the session; nothing was written to it yet. */
-  readonly onAttached: (link: EngineLink) => void;
+  onAttached(link: EngineLink): void;
   /** What the client has set can't be set on any other connection: the session can't go on as it was. */
-  readonly onUnrestorable: (error: HatiError) => void;
+  onUnrestorable(error: HatiError): void;
 }
 
 /** Another connection is tried where one breaks before the client's first message is on it. */
@@ -111,9 +111,9 @@ export class EngineHold {
 
   /** The engine owes nothing and is idle; all its bytes have been passed on. */
   atRest(): void {
-    const { state, onDefined } = this.parts;
+    const { state } = this.parts;
     const { current: link } = this;
-    if (state.transactionOver()) onDefined();
+    if (state.transactionOver()) this.parts.onDefined();
     // Whoever keeps the connection keeps what is set on it.
     if (link === undefined || this.change !== undefined || state.pinned.size > 0) return;
     if (state.unread.length === 0) this.giveBack();
@@ -165,7 +165,7 @@ export class EngineHold {
   }
 
   private async restore(link: EngineLink, left: Leaving): Promise<void> {
-    const { state, request, pool, onUnrestorable } = this.parts;
+    const { state, request, pool } = this.parts;
     if (left === 'code') {
       const { error } = await link.exchange(cleaning);
       if (error !== undefined) {
@@ -187,7 +187,7 @@ export class EngineHold {
           params: { reason: reasonOf(error) },
         });
         pool.give(link);
-        onUnrestorable(failed);
+        this.parts.onUnrestorable(failed);
         return;
       }
       link.settings = settings;
@@ -206,12 +206,13 @@ export class EngineHold {
 
   private async readAndGiveBack(link: EngineLink): Promise<void> {
     await this.readSettings(link);
-    const { state, request, isWhole } = this.parts;
-    if (link.isUsable && !request.isOver() && state.pinned.size === 0 && isWhole()) this.giveBack();
+    const { state, request } = this.parts;
+    const isFree = link.isUsable && !request.isOver() && state.pinned.size === 0;
+    if (isFree && this.parts.isWhole()) this.giveBack();
   }
 
   private async readSettings(link: EngineLink): Promise<void> {
-    const { state, receiver, refusesPins, onUnrestorable } = this.parts;
+    const { state, receiver, refusesPins } = this.parts;
     const names = state.unread;
     try {
       // A late one would hit the question.
@@ -228,7 +229,7 @@ export class EngineHold {
     link.settings = state.settings;
     const [pin] = refusesPins ? state.pinned.values() : [];
     if (pin !== undefined)
-      onUnrestorable(new HatiError('pinning_refused', { params: { what: pin } }));
+      this.parts.onUnrestorable(new HatiError('pinning_refused', { params: { what: pin } }));
   }
 
   private giveBack(): void {

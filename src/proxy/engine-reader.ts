@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { SessionMeter } from '../metrics/session-meter.ts';
-import { BackendScanner } from '../wire/backend-scanner.ts';
-import type { EngineLink } from '../engine/pool/link.ts';
+import { BackendScanner, type BackendListener } from '../wire/backend-scanner.ts';
+import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { ResponseQueue } from './response-queue.ts';
 
@@ -10,19 +10,27 @@ export interface EngineReaderParts {
   readonly owed: ResponseQueue;
   readonly meter: SessionMeter;
   readonly hold: EngineHold;
-  /** @returns what goes to the client in place of the message; undefined for the message. */
-  readonly onMessage: (type: number, body: Buffer) => Buffer | undefined;
-  /** What the engine says is of no use to anybody. */
-  readonly isOver: () => boolean;
-  /** The client does not read. @returns the connection that its answer comes from */
-  readonly onStalled: () => EngineLink | undefined;
-  /** Some of it has been passed on. */
-  readonly onPassed: () => void;
-  readonly onError: (error: unknown) => void;
+  readonly answers: Pick<BackendListener, 'onMessage'>;
+  readonly ending: {
+    /** What the engine says is of no use to anybody. */
+    readonly isOver: boolean;
+    engineGone(): void;
+  };
+  readonly lane:
+    | {
+        /** The client does not read. @returns the connection that its answer comes from */
+        stall(): EngineLink | undefined;
+      }
+    | undefined;
+  readonly rest: {
+    /** Some of it has been passed on. */
+    check(): void;
+  };
+  fail(error: unknown): void;
 }
 
 /** The engine's bytes on their way to the client, no faster than that one reads them. */
-export class EngineReader {
+export class EngineReader implements Receiver, BackendListener {
   private readonly parts: EngineReaderParts;
   private readonly scanner: BackendScanner;
   /** Bytes. */
@@ -31,12 +39,21 @@ export class EngineReader {
 
   constructor(parts: EngineReaderParts) {
     this.parts = parts;
-    this.scanner = new BackendScanner({
-      onHeader: (type) => {
-        if (!parts.isOver()) parts.owed.onHeader(type);
-      },
-      onMessage: (type, body) => (parts.isOver() ? undefined : parts.onMessage(type, body)),
-    });
+    this.scanner = new BackendScanner(this);
+  }
+
+  onHeader(type: number): void {
+    const { ending, owed } = this.parts;
+    if (!ending.isOver) owed.onHeader(type);
+  }
+
+  onMessage(type: number, body: Buffer): Buffer | undefined {
+    const { ending, answers } = this.parts;
+    return ending.isOver ? undefined : answers.onMessage(type, body);
+  }
+
+  onGone(): void {
+    this.parts.ending.engineGone();
   }
 
   /** No message has come in part. */
@@ -69,7 +86,7 @@ export class EngineReader {
     try {
       this.pass(chunk);
     } catch (error) {
-      this.parts.onError(error);
+      this.parts.fail(error);
       throw error;
     } finally {
       scanner.stopsAtReady = false;
@@ -81,12 +98,12 @@ export class EngineReader {
     try {
       this.pass(chunk);
     } catch (error) {
-      this.parts.onError(error);
+      this.parts.fail(error);
     }
   }
 
   private pass(chunk: Buffer): void {
-    const { owed, meter, hold, client, isOver, onStalled, onPassed } = this.parts;
+    const { client, owed, meter, hold, ending, lane } = this.parts;
     const { bytes: counted } = meter.totals;
     this.scanner.isThorough = owed.isThorough;
     const pieces = this.scanner.push(chunk);
@@ -95,15 +112,15 @@ export class EngineReader {
     const length = chunk.length - (stopsAtReady ? (rest?.length ?? 0) : 0);
     this.received += length;
     counted.fromEngine += length;
-    if (isOver() || !client.writable) return;
+    if (ending.isOver || !client.writable) return;
     if (pieces.length > 0 && !this.write(pieces)) {
-      const shared = onStalled();
+      const shared = lane?.stall();
       const engine = (shared ?? hold.current)?.upstream.socket;
       engine?.pause();
       client.once('drain', () => (shared ?? hold.current)?.upstream.socket.resume());
     }
     if (this.waiters.length > 0 && this.isWhole) this.abandon();
-    onPassed();
+    this.parts.rest.check();
   }
 
   /** In one go: a write costs more than a copy of what one read brought. @returns as `Socket.write` */

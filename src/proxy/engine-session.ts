@@ -77,6 +77,9 @@ export interface EngineSession {
   readonly settings: ReadonlyMap<string, string>;
 }
 
+/** One for all that have none. */
+const noSettings: ReadonlyMap<string, string> = new Map();
+
 /** How a session with the engine begins for this principal, or why it can't. */
 export function engineSession(
   principal: Principal,
@@ -109,5 +112,5 @@ export function engineSession(
       [scopeSetting, authority.scope],
     ],
   };
-  return { start, settings: new Map(name === own ? [] : [['application_name', name]]) };
+  return { start, settings: name === own ? noSettings : new Map([['application_name', name]]) };
 }

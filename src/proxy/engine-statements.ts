@@ -1,6 +1,7 @@
 import type { EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
+import { SeldomSet } from '../shared/seldom.ts';
 import type { ActClass, ClassifiedText } from '../sql/statement.ts';
 import { parseComplete } from '../wire/backend-messages.ts';
 import { closeStatement, type ParseMessage } from '../wire/frontend-messages.ts';
@@ -51,7 +52,7 @@ export class EngineStatements {
   private readonly parts: EngineStatementsParts;
   private readonly hidden: HiddenMessages;
   /** Prepared since the last Sync: good until the next one, whatever becomes of it. */
-  private readonly sentInBatch = new Set<EngineStatement>();
+  private readonly sentInBatch = new SeldomSet<EngineStatement>();
 
   constructor(parts: EngineStatementsParts) {
     const hidden = new HiddenMessages(parts.turns, parts.preparation);

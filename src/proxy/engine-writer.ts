@@ -1,3 +1,4 @@
+import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { EngineHold } from './engine-hold.ts';
 
 /** Bytes that are copied to leave in one write. */
@@ -5,8 +6,7 @@ const largestGathered = 16 * 1024;
 
 export interface EngineWriterParts {
   readonly hold: Pick<EngineHold, 'link' | 'current' | 'isSharing'>;
-  /** Bytes of all sessions. */
-  readonly counted: { toEngine: number };
+  readonly meter: Pick<SessionMeter, 'totals'>;
 }
 
 /** What goes to the engine: small messages leave together, since a write costs more than all that is done for them here. */
@@ -26,7 +26,7 @@ export class EngineWriter {
   }
 
   write(bytes: Buffer): void {
-    this.parts.counted.toEngine += bytes.length;
+    this.parts.meter.totals.bytes.toEngine += bytes.length;
     if (this.parts.hold.isSharing) {
       this.outgoing.push(bytes);
       return;

@@ -1,6 +1,7 @@
 import type { EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { SessionUse } from '../policy/session-use.ts';
+import { SeldomMap } from '../shared/seldom.ts';
 import type { ClientStatements } from './client-statements.ts';
 import type { HiddenMessages } from './hidden-messages.ts';
 
@@ -12,7 +13,7 @@ export class ExportedStatements {
   private readonly hidden: HiddenMessages;
   private readonly client: ClientStatements;
   /** Names that the engine knows for the length of this batch. */
-  private readonly exported = new Map<string, EngineStatement>();
+  private readonly exported = new SeldomMap<string, EngineStatement>();
 
   constructor(hidden: HiddenMessages, client: ClientStatements) {
     this.hidden = hidden;

@@ -39,18 +39,33 @@ export class ExtendedQuery {
   private readonly portals: Portals;
 
   constructor(parts: ExtendedQueryParts) {
-    const { exported } = parts.prepared;
+    const { turns, client, own, judged, prepared, owed, hold, useOf } = parts;
+    const { exported } = prepared;
     this.parts = parts;
     this.parsing = new ExtendedParse(parts);
-    this.shapes = new ResultShapes(parts.turns);
-    this.statements = new UsableStatements({ ...parts, shapes: this.shapes });
+    this.shapes = new ResultShapes(turns);
+    this.statements = new UsableStatements({ turns, client, prepared, shapes: this.shapes });
     this.runs = new RunsByName({
-      ...parts,
+      client,
+      judged,
+      useOf,
+      refusesPins: parts.refusesPins,
+      mayKnowMore: parts.mayKnowMore,
       isUndecided: (name) => this.isUndecided(name),
       isPortalUndecided: (name) => this.portals.isUndecided(name),
       textOfPortal: (name) => this.portals.textOf(name),
     });
-    this.portals = new Portals({ ...parts, exported, runs: this.runs });
+    this.portals = new Portals({
+      turns,
+      client,
+      own,
+      judged,
+      owed,
+      hold,
+      useOf,
+      exported,
+      runs: this.runs,
+    });
   }
 
   /** What is behind the name depends on answers that are still to come. */

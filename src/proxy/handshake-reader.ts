@@ -57,7 +57,7 @@ export class HandshakeReader {
 
   async message(): Promise<FrontendMessage> {
     for (;;) {
-      const framer = new FrontendFramer(() => largestMessage);
+      const framer = new FrontendFramer(largestMessage);
       framer.push(this.buffered);
       const message = framer.next();
       if (message !== undefined) {

@@ -10,7 +10,8 @@ import type { LiveSessions } from './live-sessions.ts';
 import { peerOf, type Peer } from './peer.ts';
 import { Places, type PlaceLimits } from './places.ts';
 import { Rounds } from './session-clock.ts';
-import { openSession, type SessionLimits, type SessionOpeningParts } from './session-opening.ts';
+import { openSession, type SessionOpeningParts } from './session-opening.ts';
+import type { SessionLimits } from './session.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
 export interface ListenerParts extends SessionOpeningParts {
@@ -32,6 +33,9 @@ export interface ListenerLimits extends PlaceLimits, SessionLimits {
 const keepAliveMs = 60_000;
 /** Clients that may be telling who they are, beyond as many as there may be sessions. */
 const sparePlaces = 100;
+
+/** Whatever it is, 'close' follows. A function of its own, as it stays with the socket and must not keep the handshake. */
+const ignore = (): void => undefined;
 
 /**
  * Accepts clients: first words → password → who is it → a connection to the engine → Session.
@@ -108,6 +112,12 @@ export class Listener {
     return this.arriving.size === 0 && this.sessions.size === 0;
   }
 
+  /** One function for all of them. */
+  private readonly onSessionClosed = (principal: Principal): void => {
+    this.places.leave(principal);
+    this.gone();
+  };
+
   private gone(): void {
     if (this.isEmpty) this.onEmpty?.();
   }
@@ -131,7 +141,7 @@ export class Listener {
   }
 
   private async welcome(socket: Socket): Promise<void> {
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
     this.arriving.add(socket);
     const { startupSeconds } = this.parts.limits;
     let current = socket;
@@ -184,19 +194,16 @@ export class Listener {
     checkCertificate(tls?.clientCertificates, startup.certificate);
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
-    const leave = await this.places.take(principal);
+    await this.places.take(principal);
     try {
       await openSession(this.parts, {
         startup,
         principal,
         source: peer.address,
-        onClosed: () => {
-          leave();
-          this.gone();
-        },
+        onClosed: this.onSessionClosed,
       });
     } catch (error) {
-      leave();
+      this.places.leave(principal);
       throw error;
     }
   }

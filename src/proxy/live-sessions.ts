@@ -45,7 +45,7 @@ export interface SessionLook {
 
 /** All sessions of this process, to be found by their cancel key and by their API key. */
 export class LiveSessions {
-  private readonly sessions = new Map<number, { session: LiveSession; secret: Buffer }>();
+  private readonly sessions = new Map<number, { session: LiveSession; secret: string }>();
 
   get size(): number {
     return this.sessions.size;
@@ -60,11 +60,12 @@ export class LiveSessions {
   }
 
   add(key: CancelKey, session: LiveSession): void {
-    this.sessions.set(key.processId, { session, secret: key.secret });
+    // A Buffer of so few bytes would keep all of the block that it was cut from.
+    this.sessions.set(key.processId, { session, secret: key.secret.toString('latin1') });
   }
 
-  remove(key: CancelKey): void {
-    this.sessions.delete(key.processId);
+  remove(processId: number): void {
+    this.sessions.delete(processId);
   }
 
   /** Each with the process id that its client was told. */
@@ -75,7 +76,7 @@ export class LiveSessions {
   async cancel({ processId, secret }: CancelKey): Promise<void> {
     const entry = this.sessions.get(processId);
     if (entry === undefined || entry.secret.length !== secret.length) return;
-    if (timingSafeEqual(entry.secret, secret)) await entry.session.cancel();
+    if (timingSafeEqual(Buffer.from(entry.secret, 'latin1'), secret)) await entry.session.cancel();
   }
 
   async endBySecret(secretId: SecretId, error: HatiError): Promise<void> {

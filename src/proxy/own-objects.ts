@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import type { Description } from '../ports.ts';
+import { SeldomMap } from '../shared/seldom.ts';
 import type { Statement } from '../sql/statement.ts';
 import {
   bindComplete,
@@ -49,8 +50,8 @@ interface OwnPortal {
  */
 export class OwnObjects {
   private readonly parts: OwnAnswerParts;
-  private readonly statements = new Map<string, OwnStatement>();
-  private readonly portals = new Map<string, OwnPortal>();
+  private readonly statements = new SeldomMap<string, OwnStatement>();
+  private readonly portals = new SeldomMap<string, OwnPortal>();
 
   constructor(parts: OwnAnswerParts) {
     this.parts = parts;

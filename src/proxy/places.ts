@@ -20,15 +20,19 @@ export class Places {
     this.counts = counts;
   }
 
-  /** @returns how to give the place back, which happens once. Rejects with what is in the way. */
-  async take(principal: Principal): Promise<() => void> {
-    const keyId = principal.kind === 'key' ? principal.keyId : undefined;
+  /** Rejects with what is in the way. */
+  async take(principal: Principal): Promise<void> {
+    const keyId = keyOf(principal);
     // What is elsewhere may be there no more; nobody else waits for the store.
     if (this.refusal(principal, keyId) !== undefined) await this.counts.freshen();
     const refusal = this.refusal(principal, keyId);
     if (refusal !== undefined) throw refusal;
     this.change(keyId, 1);
-    return () => this.change(keyId, -1);
+  }
+
+  /** Gives the place back, once for each that was taken. */
+  leave(principal: Principal): void {
+    this.change(keyOf(principal), -1);
   }
 
   private refusal({ agent }: Principal, keyId: KeyId | undefined): HatiError | undefined {
@@ -53,4 +57,8 @@ export class Places {
     }
     this.counts.changeHere(this.total, keyId, ofKey);
   }
+}
+
+function keyOf(principal: Principal): KeyId | undefined {
+  return principal.kind === 'key' ? principal.keyId : undefined;
 }

@@ -1,5 +1,6 @@
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { SessionUse } from '../policy/session-use.ts';
+import { SeldomMap } from '../shared/seldom.ts';
 import { ddlVerb, type ClassifiedText } from '../sql/statement.ts';
 import type { ClientStatement } from './client-statements.ts';
 import type { EngineHold } from './engine-hold.ts';
@@ -39,7 +40,7 @@ export interface Made {
  */
 export class Portals {
   private readonly parts: PortalsParts;
-  private readonly known = new Map<string, Portal>();
+  private readonly known = new SeldomMap<string, Portal>();
 
   constructor(parts: PortalsParts) {
     this.parts = parts;

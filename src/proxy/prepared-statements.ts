@@ -4,6 +4,7 @@ import { authorize } from '../policy/authorize.ts';
 import { numberOf, type Catalogue } from '../policy/catalogue.ts';
 import { authorizeSettingNames } from '../policy/settings.ts';
 import { authorizeParameterTypes } from '../policy/types.ts';
+import { SeldomMap } from '../shared/seldom.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import { decodeBind } from '../wire/decode.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
@@ -54,7 +55,7 @@ export class PreparedStatements {
   /** False for a key whose statements are not judged by what they touch. */
   readonly areJudged: boolean;
   private readonly parts: PreparedStatementsParts;
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new SeldomMap<string, Entry>();
   private bytes = 0;
 
   constructor(parts: PreparedStatementsParts) {

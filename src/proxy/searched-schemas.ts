@@ -9,7 +9,8 @@ import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
  * them, which is at least where PostgreSQL looks.
  */
 export class SearchedSchemas {
-  private readonly named: Set<string>;
+  /** Replaced, never changed: most sessions begin with the same. */
+  private named: ReadonlySet<string>;
   private whole: { readonly of: number; readonly schemas: ReadonlySet<string> } | undefined;
 
   /**
@@ -22,7 +23,7 @@ export class SearchedSchemas {
   ) {
     const values = settings.filter(([name]) => name === 'search_path').map(([, value]) => value);
     if (reported !== undefined) values.push(reported);
-    this.named = new Set(values.flatMap(schemasOf));
+    this.named = beginningWith(values);
   }
 
   within(catalogue: Catalogue): ReadonlySet<string> {
@@ -51,13 +52,22 @@ export class SearchedSchemas {
   }
 
   private addNames(names: readonly string[]): void {
-    for (const name of names) {
-      if (this.named.has(name)) continue;
-      this.named.add(name);
-      this.whole = undefined;
-    }
+    if (names.every((name) => this.named.has(name))) return;
+    this.named = new Set([...this.named, ...names]);
+    this.whole = undefined;
   }
 }
+
+function beginningWith(paths: readonly string[]): ReadonlySet<string> {
+  const key = paths.join('\0');
+  const known = beginnings.get(key);
+  if (known !== undefined) return known;
+  const schemas = new Set(paths.flatMap(schemasOf));
+  beginnings.set(key, schemas);
+  return schemas;
+}
+
+const beginnings = new LRUCache<string, ReadonlySet<string>>({ max: 1_000 });
 
 /** `$user` is the schema named like the role, whichever that is. */
 function widened(catalogue: Catalogue, names: Iterable<string>): ReadonlySet<string> {

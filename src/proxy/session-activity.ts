@@ -8,7 +8,7 @@ import type { Doing } from './session-clock.ts';
 export interface Activity {
   readonly client: Socket;
   readonly owed: ResponseQueue;
-  readonly wait: LinkWait;
+  readonly request: LinkWait;
   readonly reader: ClientReader;
   readonly answers: EngineAnswers;
 }
@@ -24,8 +24,8 @@ export function doing(of: Activity): Doing {
   };
 }
 
-function phase({ wait, owed, reader, client }: Activity, isOpen: boolean): Doing['phase'] {
-  if (wait.isWaiting) return 'waiting';
+function phase({ request, owed, reader, client }: Activity, isOpen: boolean): Doing['phase'] {
+  if (request.isWaiting) return 'waiting';
   if (!owed.isEmpty) return 'atWork';
   // A client that does not read keeps us busy by itself.
   if (reader.isBusy && !client.writableNeedDrain) return 'waiting';

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
 import type { EngineLink } from '../engine/pool/link.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
@@ -7,6 +6,7 @@ import { errorResponse } from '../wire/backend-messages.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { EngineReader } from './engine-reader.ts';
 import type { ResponseQueue } from './response-queue.ts';
+import type { SessionLog } from './session-log.ts';
 import { closeOf, destroyUnlessClosed } from './sockets.ts';
 
 /** How long either side is waited for when a session ends. */
@@ -20,17 +20,22 @@ export interface SessionEndParts {
   readonly owed: ResponseQueue;
   readonly engine: EngineReader;
   readonly meter: SessionMeter;
-  readonly log: Logger;
-  /** Ends a backend, whatever it is doing and whatever it has been sent. */
-  readonly terminate: (processId: number) => Promise<void>;
-  /** Takes over the connection of a fast lane that the client's answer comes from, if it does; nobody else's is behind it then. */
-  readonly seize: () => EngineLink | undefined;
-  /** Sends to the engine what still waits for more. */
-  readonly flush: () => void;
+  readonly log: Pick<SessionLog, 'lines'>;
+  readonly terminator: Terminator;
+  readonly writer: {
+    /** Sends to the engine what still waits for more. */
+    send(): void;
+  };
+  readonly lane: { seize(): EngineLink | undefined } | undefined;
   /** Nothing is waited for any more. */
-  readonly onFinish: () => void;
+  onFinish(): void;
   /** Called once, when both sides are closed. */
-  readonly onClosed: () => void;
+  onClosed(): void;
+}
+
+/** Ends a backend, whatever it is doing and whatever it has been sent. */
+export interface Terminator {
+  terminate(processId: number): Promise<void>;
 }
 
 /**
@@ -43,20 +48,25 @@ export interface SessionEndParts {
  * the engine connection it held at the end, so that a backend at work is never forgotten.
  */
 export class SessionEnd {
-  /** Resolves when both sides are closed. */
-  readonly closed: Promise<void>;
   private readonly parts: SessionEndParts;
   private state: 'relaying' | 'leaving' | 'parting' | 'ending' = 'relaying';
   /** What a client is told in `parting`. */
   private lastWords: HatiError | undefined;
   private engineSaidFatal = false;
-  private engineClosed: Promise<void> = Promise.resolve();
+  private engineClosed: Promise<void> | undefined;
+  private isClosed = false;
+  /** Of whoever waits for that. */
+  private whenClosed: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: SessionEndParts) {
     this.parts = parts;
-    this.closed = closeOf(parts.client)
-      .then(() => this.engineClosed)
-      .then(parts.onClosed);
+  }
+
+  /** Resolves when both sides are closed. */
+  get closed(): Promise<void> {
+    if (this.isClosed) return Promise.resolve();
+    this.whenClosed ??= Promise.withResolvers();
+    return this.whenClosed.promise;
   }
 
   get isRelaying(): boolean {
@@ -88,14 +98,14 @@ export class SessionEnd {
 
   /** The client said Terminate. What it sent before is the engine's to finish and to answer, as without us. */
   leave(): void {
-    const { hold, owed, flush } = this.parts;
+    const { hold, owed, writer } = this.parts;
     const { current: link } = hold;
     if (owed.isEmpty || link === undefined) {
       this.close();
       return;
     }
     this.state = 'leaving';
-    flush();
+    writer.send();
     // Behind all that was sent before: the engine takes it in its turn. In the middle of a COPY it is what ends the COPY.
     link.leave();
   }
@@ -108,6 +118,15 @@ export class SessionEnd {
       socket?.resume();
       socket?.end();
     }
+  }
+
+  clientClosed(): void {
+    this.clientGone();
+    void Promise.resolve(this.engineClosed).then(() => {
+      this.isClosed = true;
+      this.parts.onClosed();
+      this.whenClosed?.resolve();
+    });
   }
 
   engineGone(): void {
@@ -133,7 +152,8 @@ export class SessionEnd {
     this.state = 'parting';
     this.parts.meter.ended(error.code);
     this.lastWords = error;
-    this.endBackend(this.parts.hold.current ?? this.parts.seize());
+    const { hold, lane } = this.parts;
+    this.endBackend(hold.current ?? lane?.seize());
     setTimeout(() => {
       if (this.state === 'parting') this.kill();
     }, partingMs).unref();
@@ -154,7 +174,7 @@ export class SessionEnd {
   }
 
   private endBackend(link: EngineLink | undefined): void {
-    const { terminate, log } = this.parts;
+    const { terminator, log } = this.parts;
     if (link === undefined) return;
     const { upstream } = link;
     link.isRetired = true;
@@ -162,8 +182,8 @@ export class SessionEnd {
       upstream.socket.destroy();
       return;
     }
-    terminate(upstream.processId).catch((error: unknown) => {
-      log.warn({ err: error }, 'a backend could not be ended; its statement is cancelled');
+    terminator.terminate(upstream.processId).catch((error: unknown) => {
+      log.lines.warn({ err: error }, 'a backend could not be ended; its statement is cancelled');
       upstream
         .cancel()
         .catch(() => undefined)
@@ -180,10 +200,10 @@ export class SessionEnd {
   }
 
   private finish(): void {
-    const { client, hold, owed, onFinish } = this.parts;
+    const { client, hold, owed } = this.parts;
     const { current: link } = hold;
     this.state = 'ending';
-    onFinish();
+    this.parts.onFinish();
     owed.abandon();
     if (link !== undefined) this.engineClosed = closeOf(link.upstream.socket);
     client.end();

@@ -2,32 +2,61 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
+import type { Pin, PinReason } from '../policy/pins.ts';
+import type { Actor } from '../ports.ts';
 import { errorResponse } from '../wire/backend-messages.ts';
 import { EngineError } from '../wire/engine-error.ts';
+
+export interface SessionLogParts {
+  /** Of all sessions. */
+  readonly log: Logger;
+  readonly meter: SessionMeter;
+  /** Its number in the log. */
+  readonly id: number;
+  readonly actor: Actor;
+  /** Told when the session begins to keep its engine connection. */
+  readonly onPin: (reason: PinReason) => void;
+}
 
 /** Refusals of one session that are logged one by one. */
 const loggedRefusals = 100;
 
 /** What becomes of an error: the client reads what it may, the log keeps the rest. */
 export class SessionLog {
-  private readonly log: Logger;
-  private readonly meter: SessionMeter;
+  private readonly parts: SessionLogParts;
+  private own: Logger | undefined;
   private refusals = 0;
 
-  constructor(log: Logger, meter: SessionMeter) {
-    this.log = log;
-    this.meter = meter;
+  constructor(parts: SessionLogParts) {
+    this.parts = parts;
+  }
+
+  /** Every line of it says whose it is. Most sessions write none. */
+  get lines(): Logger {
+    const { log, id, actor } = this.parts;
+    const { principal, source } = actor;
+    this.own ??= log.child({ session: id, agent: principal.agent, source });
+    return this.own;
+  }
+
+  debug(fields: object, message: string): void {
+    if (this.parts.log.isLevelEnabled('debug')) this.lines.debug(fields, message);
+  }
+
+  pinned({ reason, detail }: Pin): void {
+    this.parts.onPin(reason);
+    this.debug({ reason, detail }, 'the session keeps its engine connection');
   }
 
   /** Notes that something was refused; never the text that was. */
   refused({ code, sqlstate, blame, cause }: HatiError): void {
     this.refusals += 1;
-    this.meter.refused(code);
+    this.parts.meter.refused(code);
     // One session must not fill the disk with its refusals.
     const level = this.refusals <= loggedRefusals ? 'info' : 'trace';
-    this.log[level]({ code, sqlstate, blame, cause }, 'refused');
+    this.lines[level]({ code, sqlstate, blame, cause }, 'refused');
     if (this.refusals === loggedRefusals) {
-      this.log.info('further refusals of this session are not logged');
+      this.lines.info('further refusals of this session are not logged');
     }
   }
 
@@ -38,8 +67,8 @@ export class SessionLog {
       return error;
     }
     const reference = randomUUID();
-    this.log.error({ err: error, reference }, 'internal error');
-    this.meter.refused('internal');
+    this.lines.error({ err: error, reference }, 'internal error');
+    this.parts.meter.refused('internal');
     return new HatiError('internal', { params: { reference } });
   }
 

@@ -18,12 +18,15 @@ import type { AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
 import { ClientGone } from './handshake-reader.ts';
 import type { Lanes } from './lane/lanes.ts';
+import { groupOf } from './link-wait.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PipelineParts } from './pipeline.ts';
+import { ReportedParameters } from './reported-parameters.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
-import type { TimeLimits } from './session-clock.ts';
+import type { Terminator } from './session-end.ts';
+import { SessionLog } from './session-log.ts';
 import { SessionState } from './session-state.ts';
-import { Session } from './session.ts';
+import { Session, type SessionLimits } from './session.ts';
 import type { Startup } from './startup.ts';
 
 /** What sessions are made of, whoever they are for. */
@@ -36,8 +39,7 @@ export interface SessionOpeningParts {
   readonly sessions: LiveSessions;
   /** Told when a session begins to keep its engine connection. */
   readonly onPin: (reason: PinReason) => void;
-  /** Ends a backend of that role. */
-  readonly terminate: (role: EngineRole, processId: number) => Promise<void>;
+  readonly terminators: Readonly<Record<EngineRole, Terminator>>;
   readonly authentication: AuthenticationParts;
   readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
@@ -47,10 +49,6 @@ export interface SessionOpeningParts {
   /** Told of what becomes of connections. */
   readonly meter: ConnectionMeter;
   readonly log: Logger;
-}
-
-export interface SessionLimits extends TimeLimits {
-  readonly messageBytes: number;
 }
 
 export interface ConnectionMeter {
@@ -63,7 +61,7 @@ export interface SessionOpening {
   readonly principal: Principal;
   readonly source: string;
   /** The session has ended. */
-  readonly onClosed: () => void;
+  readonly onClosed: (principal: Principal) => void;
 }
 
 /** In session mode nothing is shared. */
@@ -77,16 +75,16 @@ export async function openSession(
   const { socket } = startup;
   const wanted = engineSession(principal, startup);
   if (wanted instanceof HatiError) throw wanted;
-  const pins = pinsOfStart(startup.settings);
-  if (parts.pooling === 'transaction' && pins[0] !== undefined)
-    throw new HatiError('pinning_refused', { params: { what: pins[0].detail } });
+  const startPins = pinsOfStart(startup.settings);
+  if (parts.pooling === 'transaction' && startPins[0] !== undefined)
+    throw new HatiError('pinning_refused', { params: { what: startPins[0].detail } });
   const role = mayChange(principal.authority) ? 'writer' : 'reader';
   const pool = parts.pools[role];
   const partition = pool.partition(wanted.start);
   const parameters = await pool.parameters({
     partition,
     holder: startup,
-    group: principal.kind === 'key' ? principal.keyId : principal.kind,
+    group: groupOf(principal),
     priority: () => 'normal',
     isOver: () => socket.destroyed,
     onQueued: () => undefined,
@@ -100,59 +98,55 @@ export async function openSession(
   const cancelKey = parts.cancelKeys.issue(startup.cancelSecretBytes, (processId) =>
     parts.sessions.has(processId),
   );
-  const log = parts.log.child({ session: cancelKey.processId, agent: principal.agent, source });
-  const reported = new Map([...parameters, ...wanted.settings]);
+  const searched = new SearchedSchemas(partition.start.settings, parameters.get('search_path'));
+  const reported = new ReportedParameters({
+    shared: parameters,
+    own: wanted.settings,
+    searched,
+    isClamped: role === 'reader',
+  });
   const meter = parts.meter.opened({
     agent: principal.agent,
     requestId: () => startup.parameters.get('hatidata_request_id'),
   });
+  const actor = { principal, source };
+  const { processId } = cancelKey;
+  const log = new SessionLog({ log: parts.log, meter, id: processId, actor, onPin: parts.onPin });
+  const pins = parts.pooling === 'session' ? [ownConnection, ...startPins] : startPins;
   const session = new Session({
+    processId,
     client: socket,
-    early: startup.reader.rest,
     pool,
     partition,
-    state: new SessionState(
-      wanted.settings,
-      [...(parts.pooling === 'session' ? [ownConnection] : []), ...pins],
-      ({ reason, detail }) => {
-        parts.onPin(reason);
-        log.debug({ reason, detail }, 'the session keeps its engine connection');
-      },
-    ),
-    reported,
+    state: new SessionState(wanted.settings, pins, log),
+    parameters: reported,
     refusesPins: parts.pooling === 'transaction',
     lanes: parts.lanes?.[role],
-    terminate: (processId) => parts.terminate(role, processId),
+    terminator: parts.terminators[role],
     principal,
-    searched: new SearchedSchemas(wanted.start.settings, parameters.get('search_path')),
-    settings: wanted.start.settings,
+    searched,
     pipeline: parts.pipeline,
-    own: {
+    ownAnswers: {
       keys: parts.keyFunctions,
       relations: parts.systemRelations,
       parameters: startup.parameters,
-      actor: { principal, source },
+      actor,
     },
-    messageBytes: parts.limits.messageBytes,
-    timeLimits: parts.limits,
+    limits: parts.limits,
     log,
     meter,
-    onClosed: () => {
-      meter.close();
-      parts.sessions.remove(cancelKey);
-      onClosed();
-      log.debug('session ended');
-    },
+    sessions: parts.sessions,
+    onGone: onClosed,
   });
   parts.sessions.add(cancelKey, session);
   socket.write(
     Buffer.concat([
       authenticationOk,
-      ...[...reported].map(([name, value]) => parameterStatus(name, value)),
+      ...[...reported.all].map(([name, value]) => parameterStatus(name, value)),
       backendKeyData(cancelKey.processId, cancelKey.secret),
       readyForQuery('idle'),
     ]),
   );
-  session.start();
+  session.start(startup.reader.rest);
   log.debug({ scope: principal.authority.scope }, 'session began');
 }

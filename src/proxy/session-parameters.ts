@@ -1,4 +1,5 @@
 import { HatiError } from '../errors.ts';
+import { SeldomMap } from '../shared/seldom.ts';
 
 /**
  * The `hatidata*` parameters of a session: what a client says of itself and of the request it is working on.
@@ -20,7 +21,7 @@ const mostParameters = 64;
 const longestValue = 1_024;
 
 export class SessionParameters {
-  private readonly values = new Map<string, string>();
+  private readonly values = new SeldomMap<string, string>();
 
   /** @returns our name for a startup parameter that is ours, else undefined. */
   static ownStartupName(name: string): string | undefined {

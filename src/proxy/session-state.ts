@@ -1,4 +1,5 @@
 import type { Pin, PinReason, SessionUse } from '../policy/session-use.ts';
+import { SeldomSet } from '../shared/seldom.ts';
 import { isFollowedByPlans, isReadByParse } from './parse-settings.ts';
 
 /**
@@ -10,30 +11,28 @@ export class SessionState {
   settings: ReadonlyMap<string, string>;
   private readonly initial: ReadonlyMap<string, string>;
   private readonly held: ReadonlyMap<PinReason, string>;
-  private readonly pins: Map<PinReason, string>;
-  private readonly touched = new Set<string>();
+  /** Replaced, never changed. */
+  private pins: ReadonlyMap<PinReason, string>;
+  private readonly touched = new SeldomSet<string>();
   /** SET LOCAL: until the transaction is over. */
-  private readonly local = new Set<string>();
+  private readonly local = new SeldomSet<string>();
   private defines = false;
   private reading: InForce;
-  private readonly onPin: (pin: Pin) => void;
+  private readonly onPin: PinListener;
 
   /**
    * @param pins that last as long as the session.
    * @param onPin told of each reason once, until it is gone again.
    */
-  constructor(
-    initial: ReadonlyMap<string, string>,
-    pins: readonly Pin[],
-    onPin: (pin: Pin) => void,
-  ) {
+  constructor(initial: ReadonlyMap<string, string>, pins: readonly Pin[], onPin: PinListener) {
     this.initial = initial;
     this.settings = initial;
     this.reading = { settings: initial };
-    this.held = new Map(pins.map(({ reason, detail }) => [reason, detail]));
-    this.pins = new Map(this.held);
+    this.held =
+      pins.length === 0 ? noPins : new Map(pins.map(({ reason, detail }) => [reason, detail]));
+    this.pins = this.held;
     this.onPin = onPin;
-    for (const [reason, detail] of this.held) onPin({ reason, detail });
+    for (const [reason, detail] of this.held) onPin.pinned({ reason, detail });
   }
 
   /** Why the session keeps its connection; empty when it need not. */
@@ -78,10 +77,7 @@ export class SessionState {
 
   /** It has run, and nothing will take that back. */
   done({ resetsSettings, endsState }: Pick<SessionUse, 'resetsSettings' | 'endsState'>): void {
-    if (endsState) {
-      this.pins.clear();
-      for (const [reason, detail] of this.held) this.pins.set(reason, detail);
-    }
+    if (endsState) this.pins = this.held;
     if (!resetsSettings) return;
     this.touched.clear();
     this.settings = new Map();
@@ -111,8 +107,8 @@ export class SessionState {
 
   /** From now on the session keeps its connection. */
   pin(pin: Pin): void {
-    if (!this.pins.has(pin.reason)) this.onPin(pin);
-    this.pins.set(pin.reason, pin.detail);
+    if (!this.pins.has(pin.reason)) this.onPin.pinned(pin);
+    this.pins = new Map([...this.pins, [pin.reason, pin.detail]]);
   }
 
   /** A connection comes to the session: what RESET took from it is what it began with. */
@@ -126,11 +122,18 @@ export class SessionState {
 
 const none: readonly string[] = [];
 
+export interface PinListener {
+  pinned(pin: Pin): void;
+}
+
 /** Settings that statements were prepared under. */
 export interface InForce {
   /** Undefined until the engine was asked for them. */
   settings: ReadonlyMap<string, string> | undefined;
 }
+
+/** One for all that have none. */
+const noPins: ReadonlyMap<PinReason, string> = new Map();
 
 /** Settings that go with the session from one connection to the next, and their characters; with more it keeps the one it has. */
 const mostSettings = 64;

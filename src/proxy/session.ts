@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
+import type { EngineLink, Receiver } from '../engine/pool/link.ts';
 import type { EnginePool, Partition } from '../engine/pool/pool.ts';
 import { HatiError } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
-import { mayChange } from '../policy/authority.ts';
 import type { Principal, SecretId } from '../ports.ts';
 import { errorResponse, readyForQuery } from '../wire/backend-messages.ts';
 import { shareReads } from '../wire/shared-reads.ts';
@@ -17,231 +16,178 @@ import { EngineWriter } from './engine-writer.ts';
 import { FastLane } from './lane/fast-lane.ts';
 import type { Lanes } from './lane/lanes.ts';
 import { LinkWait } from './link-wait.ts';
-import type { LiveSession, SessionLook } from './live-sessions.ts';
+import type { LiveSession, LiveSessions, SessionLook } from './live-sessions.ts';
 import type { OwnAnswerParts } from './own-answers.ts';
 import type { PipelineParts } from './pipeline.ts';
-import { ReportedParameters } from './reported-parameters.ts';
+import type { ReportedParameters } from './reported-parameters.ts';
 import { ResponseQueue } from './response-queue.ts';
 import type { SearchedSchemas } from './searched-schemas.ts';
 import { doing } from './session-activity.ts';
 import { SessionClock, type TimeLimits } from './session-clock.ts';
-import { SessionEnd } from './session-end.ts';
-import { SessionLog } from './session-log.ts';
+import { SessionEnd, type Terminator } from './session-end.ts';
+import type { SessionLog } from './session-log.ts';
+import { SessionOutlets } from './session-outlets.ts';
+import { SessionRest } from './session-rest.ts';
 import type { SessionState } from './session-state.ts';
-import type { Outlets } from './turns.ts';
+
+export interface SessionLimits extends TimeLimits {
+  readonly messageBytes: number;
+}
 
 export interface SessionParts {
+  /** As its client was told. */
+  readonly processId: number;
   readonly client: Socket;
-  /** Bytes of the client that arrived with its password. */
-  readonly early: Buffer;
   readonly pool: EnginePool;
   readonly partition: Partition;
   readonly state: SessionState;
-  /** What the client was told of the engine's settings. */
-  readonly reported: Map<string, string>;
+  readonly parameters: ReportedParameters;
   readonly refusesPins: boolean;
   /** Undefined where they are switched off. */
   readonly lanes: Lanes | undefined;
-  /** Ends a backend, whatever it is doing and whatever it has been sent. */
-  readonly terminate: (processId: number) => Promise<void>;
+  readonly terminator: Terminator;
   readonly principal: Principal;
   readonly searched: SearchedSchemas;
-  /** What the engine's session began with. */
-  readonly settings: readonly (readonly [name: string, value: string])[];
   readonly pipeline: PipelineParts;
-  readonly own: OwnAnswerParts;
-  readonly messageBytes: number;
-  readonly timeLimits: TimeLimits;
-  readonly log: Logger;
+  readonly ownAnswers: OwnAnswerParts;
+  readonly limits: SessionLimits;
+  readonly log: SessionLog;
   readonly meter: SessionMeter;
+  readonly sessions: LiveSessions;
   /** Called once, when both sides are closed. */
-  readonly onClosed: () => void;
+  readonly onGone: (principal: Principal) => void;
 }
 
 /**
  * One authenticated client, and the engine connection that it holds while it must: the way of the bytes from one side to the
  * other. How it ends: `session-end.ts`.
+ *
+ * What it is made of is given the session itself, and says in an interface what it needs of it: most sessions of a proxy are
+ * idle, and with closures for each of them these would be most of their memory.
  */
 export class Session implements LiveSession {
-  private readonly parts: SessionParts;
-  private readonly client: Socket;
-  private readonly log: SessionLog;
-  private readonly owed = new ResponseQueue();
-  private readonly parameters: ReportedParameters;
-  private readonly wait: LinkWait;
-  private readonly hold: EngineHold;
-  private readonly engine: EngineReader;
-  private readonly writer: EngineWriter;
-  private readonly lane: FastLane | undefined;
-  private readonly messages: ClientMessages;
-  private readonly answers: EngineAnswers;
-  private readonly ending: SessionEnd;
-  private readonly reader: ClientReader;
+  readonly client: Socket;
+  readonly pool: EnginePool;
+  readonly partition: Partition;
+  readonly principal: Principal;
+  readonly state: SessionState;
+  readonly parameters: ReportedParameters;
+  readonly refusesPins: boolean;
+  readonly terminator: Terminator;
+  readonly pipeline: PipelineParts;
+  readonly ownAnswers: OwnAnswerParts;
+  readonly limits: SessionLimits;
+  readonly log: SessionLog;
+  readonly meter: SessionMeter;
+  readonly owed = new ResponseQueue();
+  readonly request: LinkWait;
+  readonly hold: EngineHold;
+  readonly engine: EngineReader;
+  readonly writer: EngineWriter;
+  readonly lane: FastLane | undefined;
+  readonly answers: EngineAnswers;
+  readonly ending: SessionEnd;
+  readonly reader: ClientReader;
+  readonly rest: SessionRest;
+  private readonly processId: number;
+  private readonly sessions: LiveSessions;
+  private readonly searched: SearchedSchemas;
+  private readonly onGone: (principal: Principal) => void;
   private readonly batch: BatchDeadline;
   private readonly clock: SessionClock;
-  /** What the client is told once it is at rest. */
-  private farewell: HatiError | undefined;
+  private known: ClientMessages | undefined;
   private readonly connectedAt = Date.now();
 
   constructor(parts: SessionParts) {
-    const { client, pipeline, meter, principal, searched, reported, state, pool } = parts;
-    this.parts = parts;
-    this.client = client;
-    this.log = new SessionLog(parts.log, meter);
-    this.clock = new SessionClock(parts.timeLimits);
-    this.batch = new BatchDeadline(parts.settings, () => this.batchExpired());
-    const isClamped = !mayChange(principal.authority);
-    this.parameters = new ReportedParameters({ reported, searched, isClamped });
-    this.wait = new LinkWait({
-      partition: parts.partition,
-      principal,
-      settings: parts.own.parameters,
-      isOver: () => !this.ending.isRelaying,
-      toClient: (bytes) => this.tell(bytes),
-    });
-    this.hold = new EngineHold({
-      pool,
-      request: this.wait.request,
-      state,
-      receiver: {
-        onData: (chunk) => this.engine.onData(chunk),
-        onGone: () => this.ending.engineGone(),
-      },
-      refusesPins: parts.refusesPins,
-      isWhole: () => this.engine.isWhole,
-      onDefined: () => pipeline.definitions.changed(),
-      onAttached: (link) => {
-        for (const bytes of this.parameters.attached(link)) this.tell(bytes);
-      },
-      onUnrestorable: (error) => this.fail(error),
-    });
-    this.engine = new EngineReader({
-      client,
-      owed: this.owed,
-      meter,
-      hold: this.hold,
-      onMessage: (type, body) => this.answers.onMessage(type, body),
-      isOver: () => this.ending.isOver,
-      onStalled: () => this.lane?.stall(),
-      onPassed: () => this.rest(),
-      onError: (error) => this.fail(error),
-    });
-    this.writer = new EngineWriter({ hold: this.hold, counted: meter.totals.bytes });
-    this.lane =
-      parts.lanes &&
-      new FastLane({
-        lanes: parts.lanes,
-        partition: parts.partition,
-        state,
-        hold: this.hold,
-        wait: this.wait,
-        owed: this.owed,
-        writer: this.writer,
-        engine: this.engine,
-        useOf: (text) => this.messages.useOf(text),
-        isFree: () => this.isAtRest && this.hold.isNone && state.pinned.size === 0,
-        onAnswered: () => this.reader.release(),
-        onWithdrawn: (messages) => this.reader.takeAgain(messages),
-        onLost: () => this.ending.engineGone(),
-        onStale: () => pipeline.definitions.noticed(),
-      });
-    this.messages = new ClientMessages({
-      outlets: this.outlets(),
+    this.client = parts.client;
+    this.pool = parts.pool;
+    this.partition = parts.partition;
+    this.principal = parts.principal;
+    this.state = parts.state;
+    this.parameters = parts.parameters;
+    this.refusesPins = parts.refusesPins;
+    this.terminator = parts.terminator;
+    this.pipeline = parts.pipeline;
+    this.ownAnswers = parts.ownAnswers;
+    this.limits = parts.limits;
+    this.log = parts.log;
+    this.meter = parts.meter;
+    this.processId = parts.processId;
+    this.sessions = parts.sessions;
+    this.searched = parts.searched;
+    this.onGone = parts.onGone;
+    this.clock = new SessionClock(parts.limits);
+    this.batch = new BatchDeadline(parts.partition.start.settings, this);
+    this.request = new LinkWait(this);
+    this.hold = new EngineHold(this);
+    this.engine = new EngineReader(this);
+    this.writer = new EngineWriter(this);
+    this.lane = parts.lanes && new FastLane(parts.lanes, this);
+    this.answers = new EngineAnswers(this);
+    this.ending = new SessionEnd(this);
+    this.reader = new ClientReader(this);
+    this.rest = new SessionRest(this);
+  }
+
+  /** A client that says nothing has none of it. */
+  get messages(): ClientMessages {
+    this.known ??= new ClientMessages({
+      outlets: new SessionOutlets(this),
       owed: this.owed,
       hold: this.hold,
-      state,
+      state: this.state,
       log: this.log,
-      meter,
-      principal,
-      searched,
-      pipeline,
-      ownAnswers: parts.own,
-      refusesPins: parts.refusesPins,
+      meter: this.meter,
+      principal: this.principal,
+      searched: this.searched,
+      pipeline: this.pipeline,
+      ownAnswers: this.ownAnswers,
+      refusesPins: this.refusesPins,
       lane: this.lane,
       onText: (text) => this.batch.onText(text),
     });
-    this.answers = new EngineAnswers({
-      owed: this.owed,
-      hold: this.hold,
-      messages: this.messages,
-      parameters: this.parameters,
-      log: this.log,
-      meter,
-      isBusy: () => this.reader.isBusy,
-      isFree: () => this.isAtRest && state.pinned.size === 0,
-      onStale: () => pipeline.definitions.noticed(),
-      onFatal: () => this.ending.onFatal(),
-      onUnsafe: (error) => void this.end(error),
-    });
-    this.ending = new SessionEnd({
-      client,
-      hold: this.hold,
-      owed: this.owed,
-      engine: this.engine,
-      meter,
-      log: parts.log,
-      terminate: parts.terminate,
-      seize: () => this.lane?.seize(),
-      flush: () => this.writer.send(),
-      onFinish: () => {
-        this.wait.giveUp(new HatiError('shutting_down'));
-        this.lane?.abandon();
-        this.engine.abandon();
-      },
-      onClosed: parts.onClosed,
-    });
-    this.reader = new ClientReader({
-      client,
-      messageBytes: parts.messageBytes,
-      hold: this.hold,
-      writer: this.writer,
-      ending: this.ending,
-      meter,
-      before: () => this.settled(),
-      take: (message) => this.messages.take(message),
-      onTaken: () => this.batch.watch(this.owed.isUnsynced),
-      onWaited: () => this.rest(),
-      onError: (error) => this.fail(error),
-      lane: this.lane,
-    });
+    return this.known;
   }
 
   get secretId(): SecretId | undefined {
-    const { principal } = this.parts;
+    const { principal } = this;
     return principal.kind === 'key' ? principal.secretId : undefined;
   }
 
   look(): SessionLook {
-    const { meter, state, own, pool } = this.parts;
+    const { meter, state, pool } = this;
     return {
-      actor: own.actor,
+      actor: this.ownAnswers.actor,
       pool,
       client: this.client,
       connectedAt: this.connectedAt,
       state: this.ending.isRelaying ? meter.state : 'ending',
       since: meter.since,
-      waitingSince: this.wait.since,
+      waitingSince: this.request.since,
       link: this.hold.current,
       ride: this.lane?.link,
       pins: state.pinned,
-      preparedCount: this.messages.preparedCount,
+      preparedCount: this.known?.preparedCount ?? 0,
       applicationName: this.parameters.applicationName,
     };
   }
 
-  /** Begins to relay. Everything that greets the client has been written by then. */
-  start(): void {
+  /**
+   * Begins to relay. Everything that greets the client has been written by then.
+   * @param early bytes of the client that arrived with its password
+   */
+  start(early: Buffer): void {
     const { client } = this;
     shareReads(client);
     client.on('data', (chunk: Buffer) => this.reader.onData(chunk));
     client.on('end', () => this.ending.clientGone());
-    client.on('close', () => this.ending.clientGone());
-    this.reader.onData(this.parts.early);
+    client.on('close', () => this.ending.clientClosed());
+    if (early.length > 0) this.reader.onData(early);
     client.resume();
   }
 
   async cancel(): Promise<void> {
-    this.wait.giveUp(new HatiError('query_canceled'));
+    this.request.giveUp(new HatiError('query_canceled'));
     if (this.owed.isEmpty) {
       this.reader.isCancelled = this.reader.isBusy;
       return;
@@ -251,15 +197,15 @@ export class Session implements LiveSession {
       const error = this.answers.takeReason();
       this.log.refused(error);
       this.tell(Buffer.concat([errorResponse(error), readyForQuery('idle')]));
-      this.parts.meter.ready('idle', true);
-      this.rest();
+      this.meter.ready('idle', true);
+      this.rest.check();
       this.reader.release();
       return;
     }
     try {
       await (way ?? this.hold.link?.cancel());
     } catch (error) {
-      this.parts.log.warn({ err: error }, 'a cancel request did not reach the engine');
+      this.log.lines.warn({ err: error }, 'a cancel request did not reach the engine');
       // Who asked for it must not wait for an answer that may never come.
       this.fail(new HatiError('engine_lost'));
     }
@@ -267,25 +213,23 @@ export class Session implements LiveSession {
 
   end(error: HatiError): Promise<void> {
     // Its name is on connections that would wait for it in vain.
-    if (error.code === 'invalid_api_key') this.parts.pool.closeIdle(this.parts.partition);
+    if (error.code === 'invalid_api_key') this.pool.closeIdle(this.partition);
     this.ending.end(error);
     return this.ending.closed;
   }
 
   endAtRest(error: HatiError): Promise<void> {
-    this.farewell = error;
-    this.leaveIfAsked();
+    this.rest.leave(error);
     return this.ending.closed;
   }
 
   checkTime(now: number): void {
     const { isRelaying, isLeaving } = this.ending;
-    const { client, owed, wait, reader, answers } = this;
     if (!isRelaying && !isLeaving) return;
-    const verdict = this.clock.look(doing({ client, owed, wait, reader, answers }), now);
+    const verdict = this.clock.look(doing(this), now);
     if (verdict === undefined) return;
     const { act, error } = verdict;
-    this.parts.log.info({ code: error.code, act }, 'a limit of time was reached');
+    this.log.lines.info({ code: error.code, act }, 'a limit of time was reached');
     if (act === 'cancel' && isRelaying) {
       this.answers.cancelling(error);
       void this.cancel();
@@ -293,79 +237,52 @@ export class Session implements LiveSession {
     else void this.end(error);
   }
 
-  /** @returns whether the session was waiting for this moment to end. */
-  private leaveIfAsked(): boolean {
-    if (this.farewell === undefined || !this.isAtRest || this.reader.isBusy) return false;
-    void this.end(this.farewell);
-    return true;
-  }
-
-  private fail(error: unknown): void {
+  fail(error: unknown): void {
     if (this.ending.isRelaying) void this.end(this.log.known(error));
   }
 
-  // The client's side.
-
-  private tell(bytes: Buffer): void {
+  tell(bytes: Buffer): void {
     if (this.client.writable) this.client.write(bytes);
   }
 
-  private outlets(): Outlets {
-    const { bytes: counted } = this.parts.meter.totals;
-    return {
-      toEngine: (bytes) => this.writer.write(bytes),
-      flushToEngine: () => this.writer.send(),
-      toClient: (bytes) => {
-        counted.toClients += bytes.length;
-        this.client.write(bytes);
-      },
-      status: () => this.answers.status,
-      isOver: () => !this.ending.isRelaying,
-      isCancelled: () => this.reader.isCancelled,
-      goodbye: () => this.ending.leave(),
-    };
+  // What becomes of the engine connection (`EngineHoldParts`).
+
+  get receiver(): Receiver {
+    return this.engine;
   }
 
-  private batchExpired(): void {
-    if (!this.ending.isRelaying || !this.owed.isUnsynced) return;
-    // It may still be at work, or its answers not read yet.
-    if (this.owed.isEmpty && !this.reader.isBusy && !this.client.writableNeedDrain)
-      void this.end(new HatiError('idle_batch'));
-    else this.batch.watch(true);
+  isWhole(): boolean {
+    return this.engine.isWhole;
   }
 
-  /** A message that is being dealt with may still need the connection. */
-  private rest(): void {
-    if (this.reader.isBusy || !this.isAtRest) return;
-    this.lane?.rested();
-    if (!this.leaveIfAsked()) this.hold.atRest();
+  onDefined(): void {
+    this.pipeline.definitions.changed();
   }
 
-  /**
-   * Between two transactions the engine is asked what the client has set: behind the next statement it could be something
-   * else. In the middle of a message, which nobody asked for, it can't be asked.
-   */
-  private settled(): Promise<void> | undefined {
-    if (this.engine.isWhole || !this.isIdle || this.parts.state.unread.length === 0)
-      return undefined;
-    return this.engine.whole().then(() => {
-      if (this.isAtRest) this.hold.atRest();
-    });
+  onAttached(link: EngineLink): void {
+    for (const bytes of this.parameters.attached(link)) this.tell(bytes);
   }
 
-  /** The engine owes nothing, and no transaction is open. */
-  private get isIdle(): boolean {
-    return (
-      this.owed.isEmpty &&
-      this.answers.status === 'idle' &&
-      !this.owed.isUnsynced &&
-      !this.owed.isSkipping &&
-      this.ending.isRelaying
-    );
+  onUnrestorable(error: HatiError): void {
+    this.fail(error);
   }
 
-  /** The same, and the rest of a message that nobody asked for would not come to whoever is next. */
-  private get isAtRest(): boolean {
-    return this.isIdle && this.engine.isWhole;
+  // What becomes of the client's messages (`ClientReaderParts`), and of the session (`SessionEndParts`).
+
+  onTaken(): void {
+    this.batch.watch(this.owed.isUnsynced);
+  }
+
+  onFinish(): void {
+    this.request.giveUp(new HatiError('shutting_down'));
+    this.lane?.abandon();
+    this.engine.abandon();
+  }
+
+  onClosed(): void {
+    this.meter.close();
+    this.sessions.remove(this.processId);
+    this.onGone(this.principal);
+    this.log.debug({}, 'session ended');
   }
 }

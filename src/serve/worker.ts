@@ -175,7 +175,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
       lanes,
       sessions,
       onPin: (reason) => pins.add(reason),
-      terminate: (role, processId) => terminators[role].terminate(processId),
+      terminators,
       authentication: {
         keys: directory,
         logins: countedLogins(metrics, loginJournal),

@@ -1,5 +1,5 @@
 import { HatiError } from '../errors.ts';
-import { MessageFramer } from './message-framer.ts';
+import { MessageFramer, type HeaderCheck } from './message-framer.ts';
 import { Frontend } from './protocol.ts';
 
 /** One message of a client, whole, header included. */
@@ -14,12 +14,18 @@ const knownTypes: ReadonlySet<number> = new Set(Object.values(Frontend));
  * Cuts a client's byte stream into messages. A type that does not exist, or a stated length over the limit, ends the
  * stream at once, because what follows can't be skipped safely.
  */
-export class FrontendFramer {
+export class FrontendFramer implements HeaderCheck {
   private readonly framer: MessageFramer;
+  private readonly limit: number;
 
-  /** @param limit largest message in bytes; a function because it is small until the client is authenticated. */
-  constructor(limit: () => number) {
-    this.framer = new MessageFramer((type, length) => checkHeader(type, length, limit()));
+  /** @param limit largest message in bytes */
+  constructor(limit: number) {
+    this.limit = limit;
+    this.framer = new MessageFramer(this);
+  }
+
+  checkHeader(type: number, length: number): void {
+    checkHeader(type, length, this.limit);
   }
 
   push(chunk: Buffer): void {

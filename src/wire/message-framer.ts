@@ -1,11 +1,16 @@
 import { headerBytes } from './protocol.ts';
 
+export interface HeaderCheck {
+  /** Throws for a type or length (the length word's value) that ends the stream. */
+  checkHeader(type: number, length: number): void;
+}
+
 /**
  * Cuts a byte stream into messages of the form type byte, length word, body. Memory follows the bytes that have arrived,
  * never a stated length; they are joined once a message is whole, however many chunks it came in.
  */
 export class MessageFramer {
-  private readonly checkHeader: (type: number, length: number) => void;
+  private readonly check: HeaderCheck;
   private chunks: Buffer[] = [];
   /** Bytes of the first chunk that have been given out. */
   private at = 0;
@@ -13,9 +18,8 @@ export class MessageFramer {
   /** Bytes that the message at the head needs in all, or 0 while its header is incomplete. */
   private needed = 0;
 
-  /** @param checkHeader throws for a type or length (the length word's value) that ends the stream. */
-  constructor(checkHeader: (type: number, length: number) => void) {
-    this.checkHeader = checkHeader;
+  constructor(check: HeaderCheck) {
+    this.check = check;
   }
 
   push(chunk: Buffer): void {
@@ -52,7 +56,7 @@ export class MessageFramer {
       if (this.buffered < headerBytes) return undefined;
       const head = this.atLeast(headerBytes);
       const length = head.readInt32BE(this.at + 1);
-      this.checkHeader(head[this.at]!, length);
+      this.check.checkHeader(head[this.at]!, length);
       this.needed = length + 1;
     }
     if (this.buffered < this.needed) return undefined;

@@ -17,6 +17,8 @@ async function settled(): Promise<NodeJS.MemoryUsage> {
   return process.memoryUsage();
 }
 
+const sizes = (usage: NodeJS.MemoryUsage): number => usage.heapUsed + usage.external;
+
 const mb = 1024 * 1024;
 /** The reader's cache (32 MB), what a session may have prepared (16 MB), judgements; and what the client in this process takes. */
 const heapCap = 100 * mb;
@@ -55,7 +57,6 @@ async function beside(act: () => Promise<void>): Promise<{
   isOver = true;
   await Promise.all(working);
   await Promise.all(others.map((client) => client.end()));
-  const sizes = (usage: NodeJS.MemoryUsage): number => usage.heapUsed + usage.external;
   return { heap: sizes(after) - sizes(before), rss: after.rss - before.rss, wrong, slowestMs };
 }
 
@@ -175,4 +176,22 @@ test('a reader that stops reading: others go on, memory is bounded, and later al
   expect(bytes).toBeGreaterThan(rows * 1_011);
   expect(bytes).toBeLessThan(rows * 1_011 + 200);
   raw.close();
+});
+
+test('clients that have asked something and say no more take little', async () => {
+  const askOnce = async (): Promise<RawClient> => {
+    const raw = await RawClient.login(proxy.port);
+    raw.send(f.query('SELECT 1'));
+    await raw.untilReady();
+    return raw;
+  };
+  for (let n = 0; n < 200; n += 1) (await askOnce()).close();
+  await sleep(200);
+  const before = sizes(await settled());
+  const clients: RawClient[] = [];
+  while (clients.length < 90) clients.push(await askOnce());
+  const each = (sizes(await settled()) - before) / clients.length;
+  for (const raw of clients) raw.close();
+  // Both ends of the connection, as both are in this process.
+  expect(each).toBeLessThan(18 * 1024);
 });

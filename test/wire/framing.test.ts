@@ -12,7 +12,7 @@ const stream = Buffer.concat([
 ]);
 
 function frames(chunks: readonly Buffer[]): string[] {
-  const framer = new FrontendFramer(() => 1_000);
+  const framer = new FrontendFramer(1_000);
   const found: string[] = [];
   for (const chunk of chunks) {
     framer.push(chunk);
@@ -47,7 +47,7 @@ describe('FrontendFramer', () => {
     ['a stated length of 2 GB', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]), '08P01'],
     ['a length just over the limit', Buffer.from([0x51, 0, 0, 0x03, 0xe8]), '54000'],
   ])('refuses %s as soon as the header is known', (_, bytes, sqlstate) => {
-    const framer = new FrontendFramer(() => 1_000);
+    const framer = new FrontendFramer(1_000);
     framer.push(bytes);
     let caught: unknown;
     try {

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { openUpstream, type UpstreamConnection } from '../../engine/upstream.ts';
 import { HatiError } from '../../errors.ts';
 import { query } from '../../wire/frontend-messages.ts';
-import { MessageFramer } from '../../wire/message-framer.ts';
+import { MessageFramer, type HeaderCheck } from '../../wire/message-framer.ts';
 import { Backend } from '../../wire/protocol.ts';
 
 /** One message of the store's answer, whole. */
@@ -96,13 +96,17 @@ export class SystemConnection {
   }
 }
 
+const answerCheck: HeaderCheck = {
+  checkHeader: (type, length) => {
+    if (length < 4 || length > largestAnswer)
+      throw new Error(`a message ${type} of ${length} bytes`);
+  },
+};
+
 /** @param messages each ends in one ReadyForQuery. @returns what came for the last; those before are ours, and may not fail. */
 function collect({ socket }: UpstreamConnection, messages: readonly Buffer[]): Promise<Answer[]> {
   return new Promise((resolve, reject) => {
-    const framer = new MessageFramer((type, length) => {
-      if (length < 4 || length > largestAnswer)
-        throw new Error(`a message ${type} of ${length} bytes`);
-    });
+    const framer = new MessageFramer(answerCheck);
     let answers: Answer[] = [];
     let left = messages.length;
     let total = 0;

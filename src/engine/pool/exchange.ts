@@ -1,4 +1,4 @@
-import { MessageFramer } from '../../wire/message-framer.ts';
+import { MessageFramer, type HeaderCheck } from '../../wire/message-framer.ts';
 import { Backend, headerBytes } from '../../wire/protocol.ts';
 
 /** What an exchange of our own brought back. */
@@ -11,12 +11,16 @@ export interface Exchanged {
 
 const largestAnswer = 1024 * 1024;
 
-/** For what an engine says to us alone, which is never large. */
-export function answerFramer(): MessageFramer {
-  return new MessageFramer((type, length) => {
+const answerCheck: HeaderCheck = {
+  checkHeader: (type, length) => {
     if (length < 4 || length > largestAnswer)
       throw new Error(`the engine sent a message ${type} of ${length} bytes`);
-  });
+  },
+};
+
+/** For what an engine says to us alone, which is never large. */
+export function answerFramer(): MessageFramer {
+  return new MessageFramer(answerCheck);
 }
 
 /** Gathers the answer to messages of our own. */

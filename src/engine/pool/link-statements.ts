@@ -20,7 +20,10 @@ export class LinkStatements {
   unnamed: object | undefined;
 
   /** `unsure`: it may be there, or not, until the engine has said so. */
-  state(statement: EngineStatement, sentInBatch: ReadonlySet<EngineStatement>): LinkState {
+  state(
+    statement: EngineStatement,
+    sentInBatch: Pick<ReadonlySet<EngineStatement>, 'has'>,
+  ): LinkState {
     if (this.unsure.has(statement)) return 'unsure';
     const known = this.known.get(statement);
     if (known === undefined) return 'absent';

@@ -9,8 +9,18 @@ export interface Partition {
 
 const mostRemembered = 1_000;
 
-export function partitionOf(start: UpstreamSession): Partition {
-  return { key: JSON.stringify([start.applicationName, start.settings]), start };
+/** One of each for all sessions that begin alike; it is in the memory of each of them. */
+export class Partitions {
+  private readonly known = new LRUCache<string, Partition>({ max: mostRemembered });
+
+  of(start: UpstreamSession): Partition {
+    const key = JSON.stringify([start.applicationName, start.settings]);
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const partition = { key, start };
+    this.known.set(key, partition);
+    return partition;
+  }
 }
 
 /** What the engine reported last to a session that began like those of a partition. */

@@ -4,7 +4,7 @@ import { PoolCounts } from './counts.ts';
 import { IdleLinks, type IdleLinksOptions } from './idle-links.ts';
 import { EngineLink } from './link.ts';
 import { Outage } from './outage.ts';
-import { partitionOf, ReportedParameters, type Partition } from './partitions.ts';
+import { Partitions, ReportedParameters, type Partition } from './partitions.ts';
 import { Waiters, type LinkRequest, type PoolFigures, type Wait } from './waiters.ts';
 
 export type { Partition } from './partitions.ts';
@@ -53,6 +53,7 @@ export class EnginePool {
   private busyPlaces = 0;
   private readonly waiters: Waiters;
   private readonly outage = new Outage();
+  private readonly partitions = new Partitions();
   private readonly reported = new ReportedParameters();
   private readonly sweeper: NodeJS.Timeout;
   private isStopped = false;
@@ -102,7 +103,7 @@ export class EnginePool {
   }
 
   partition(start: UpstreamSession): Partition {
-    return partitionOf(start);
+    return this.partitions.of(start);
   }
 
   /** What the engine reports to a session that begins like this; asks it when that is not known. */

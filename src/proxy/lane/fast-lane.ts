@@ -13,9 +13,9 @@ import type { InForce } from '../session-state.ts';
 import { noteSlowStandIn } from '../stand-in-statements.ts';
 import type { FastLaneParts } from './fast-lane-parts.ts';
 import { firstWords } from './first-words.ts';
-import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
+import type { LaneKind, LaneKinds } from './kinds.ts';
 import type { LaneLink } from './lane-link.ts';
-import type { Seeker } from './lanes.ts';
+import type { Lanes, Seeker } from './lanes.ts';
 import { isShort, noteHeldUp, notePace } from './pace.ts';
 import type { Rider } from './rider.ts';
 
@@ -38,6 +38,7 @@ const mostRides = 3;
  * until it is answered. Where it is withdrawn, the client's messages are taken again from the start.
  */
 export class FastLane implements Rider, Seeker {
+  private readonly lanes: Lanes;
   private readonly parts: FastLaneParts;
   /** Messages of the statement that is being taken or rides; all of it was here when the first one was taken. */
   private batch: FrontendMessage[] | undefined;
@@ -59,14 +60,15 @@ export class FastLane implements Rider, Seeker {
   private sought: Wanted | undefined;
   private readonly number: number;
 
-  constructor(parts: FastLaneParts) {
+  constructor(lanes: Lanes, parts: FastLaneParts) {
+    this.lanes = lanes;
     this.parts = parts;
     this.number = sessions += 1;
   }
 
   /** Before a message is taken. @param pending what the client has sent */
   look(pending: Pick<FrontendFramer, 'peek'>): void {
-    if (this.batch !== undefined || !this.parts.isFree()) return;
+    if (this.batch !== undefined || !this.parts.rest.isFree()) return;
     const bytes = pending.peek();
     if (bytes === undefined || !isWholeBatch(bytes)) return;
     this.batch = [];
@@ -88,13 +90,14 @@ export class FastLane implements Rider, Seeker {
    * @returns whether it has a place in a lane.
    */
   enter(wanted: Wanted): boolean {
-    const { useOf, lanes, hold, state } = this.parts;
+    const { lanes, parts } = this;
+    const { messages, hold, state } = parts;
     const { text, under, named } = wanted;
     this.sought = undefined;
     if (this.batch === undefined || this.place !== undefined || this.isRiding) return false;
     // It has to be prepared as it was, which takes more than its Parse.
     if (under !== undefined && under !== state.inForce) return false;
-    const use = useOf(text);
+    const use = messages.useOf(text);
     if (!isRepeatable(text, use)) return false;
     this.text = text;
     this.received = this.parts.engine.received;
@@ -114,11 +117,11 @@ export class FastLane implements Rider, Seeker {
   }
 
   mayBoard(): boolean {
-    const { wait } = this.parts;
+    const { request } = this.parts;
     const { sought } = this;
-    if (sought === undefined || !wait.isWaiting) return false;
+    if (sought === undefined || !request.isWaiting) return false;
     // Nobody hears of that: whoever waits looks first whether it has a place.
-    if (this.enter(sought)) wait.giveUp(new HatiError('query_canceled'));
+    if (this.enter(sought)) request.giveUp(new HatiError('query_canceled'));
     return this.sought !== undefined;
   }
 
@@ -219,7 +222,7 @@ export class FastLane implements Rider, Seeker {
     switch (found) {
       case 'stale':
         // Without the stand-in there would have been no error.
-        this.parts.onStale();
+        this.parts.pipeline.definitions.noticed();
         return this.place?.runAgain(this, bytes);
       case 'other':
         return engine.onShared(bytes);
@@ -235,7 +238,7 @@ export class FastLane implements Rider, Seeker {
       if (this.hasStandIn && !isShort(text)) noteSlowStandIn(text);
     }
     this.over();
-    this.parts.onAnswered();
+    this.parts.reader.release();
   }
 
   heldUp(): void {
@@ -250,7 +253,7 @@ export class FastLane implements Rider, Seeker {
   }
 
   withdrawn(): void {
-    const { owed, onWithdrawn } = this.parts;
+    const { owed, reader } = this.parts;
     const messages = this.batch ?? [];
     this.place = undefined;
     this.isRiding = false;
@@ -259,12 +262,12 @@ export class FastLane implements Rider, Seeker {
     this.beginning = undefined;
     this.batch = [];
     owed.withdraw();
-    onWithdrawn(messages);
+    reader.takeAgain(messages);
   }
 
   lost(): void {
     this.over();
-    this.parts.onLost();
+    this.parts.ending.engineGone();
   }
 
   private over(): void {
@@ -281,7 +284,7 @@ export class FastLane implements Rider, Seeker {
     const { state, partition } = this.parts;
     state.restart();
     if (this.kinds?.own.settings !== state.settings)
-      this.kinds = laneKinds(partition, state.settings);
+      this.kinds = this.lanes.kindsOf(partition, state.settings);
     return isBlind ? this.kinds.shared : this.kinds.own;
   }
 }

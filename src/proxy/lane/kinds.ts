@@ -1,4 +1,5 @@
-import { partitionOf, type Partition } from '../../engine/pool/partitions.ts';
+import type { EnginePool } from '../../engine/pool/pool.ts';
+import type { Partition } from '../../engine/pool/partitions.ts';
 import { withoutAgent } from '../engine-session.ts';
 
 /** Who may ride together: sessions that began alike, but for their agents perhaps, and have set the same. */
@@ -19,13 +20,17 @@ export interface LaneKinds {
 
 type Settings = ReadonlyMap<string, string>;
 
-export function laneKinds(partition: Partition, settings: Settings): LaneKinds {
+export function laneKinds(
+  pool: Pick<EnginePool, 'partition'>,
+  partition: Partition,
+  settings: Settings,
+): LaneKinds {
   const shared = new Map(settings);
   // It has the agent's name; and a lane that agents share is to have its own.
   for (const name of ['application_name', 'row_security']) shared.delete(name);
   return {
     own: kind(partition, settings, false),
-    shared: kind(partitionOf(withoutAgent(partition.start)), shared, true),
+    shared: kind(pool.partition(withoutAgent(partition.start)), shared, true),
   };
 }
 

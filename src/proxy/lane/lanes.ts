@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import type { Partition } from '../../engine/pool/partitions.ts';
 import type { EnginePool } from '../../engine/pool/pool.ts';
 import { EngineHold } from '../engine-hold.ts';
 import { SessionState } from '../session-state.ts';
 import { LaneCounts, type LaneEnd } from './counts.ts';
-import type { LaneKind } from './kinds.ts';
+import { laneKinds, type LaneKind, type LaneKinds } from './kinds.ts';
 import { LaneLink } from './lane-link.ts';
 
 export interface LanesOptions {
@@ -54,6 +55,7 @@ export class Lanes {
   readonly counts = new LaneCounts();
   private readonly options: LanesOptions;
   private readonly lanes = new Map<string, Lane>();
+  private readonly kinds = new WeakMap<Partition, WeakMap<LaneKind['settings'], LaneKinds>>();
   /** Of the pool, in lanes. */
   connections = 0;
   /** Of those, not there yet: the pool has none to give. */
@@ -68,6 +70,16 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.options = options;
+  }
+
+  /** The same for all sessions that began alike and have set the same. */
+  kindsOf(partition: Partition, settings: LaneKind['settings']): LaneKinds {
+    let known = this.kinds.get(partition);
+    if (known === undefined) this.kinds.set(partition, (known = new WeakMap()));
+    let kinds = known.get(settings);
+    if (kinds === undefined)
+      known.set(settings, (kinds = laneKinds(this.options.pool, partition, settings)));
+    return kinds;
   }
 
   /**
@@ -142,7 +154,7 @@ export class Lanes {
     this.connections += 1;
     const hold: EngineHold = new EngineHold({
       pool,
-      state: new SessionState(settings, [], () => undefined),
+      state: new SessionState(settings, [], { pinned: () => undefined }),
       request: {
         partition,
         holder: lane,
