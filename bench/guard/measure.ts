@@ -31,7 +31,7 @@ export async function measure(
   { operations, calls, buffers }: Instruments,
 ): Promise<Costs> {
   const costs: Record<string, Cost> = {};
-  for (const { name, units, isTimed, run } of scenarios) {
+  for (const { name, units, timed = [], run } of scenarios) {
     for (let count = 0; count < warmUps; count += 1) await run();
     const least = { operations: Infinity, buffers: Infinity, reads: Infinity, writes: Infinity };
     for (let count = 0; count < runs; count += 1) {
@@ -48,7 +48,8 @@ export async function measure(
     costs[name] = {
       operations: ofUnit(least.operations),
       buffers: ofUnit(least.buffers),
-      ...(isTimed !== true && { reads: ofUnit(least.reads), writes: ofUnit(least.writes) }),
+      ...(!timed.includes('reads') && { reads: ofUnit(least.reads) }),
+      ...(!timed.includes('writes') && { writes: ofUnit(least.writes) }),
     };
   }
   return costs;

@@ -3,8 +3,8 @@ export interface Scenario {
   readonly name: string;
   /** What is counted: a statement, a row, a message. So many of them in one run. */
   readonly units: number;
-  /** Some of its reads and writes come by the clock, so that they are not counted. */
-  readonly isTimed?: true;
+  /** How many of these there are depends on the clock, so that they are not counted. */
+  readonly timed?: readonly ('reads' | 'writes')[];
   readonly run: () => unknown;
 }
 

@@ -13,8 +13,7 @@ export class SocketCalls {
 
   /** For good: what sockets are made of is replaced. */
   watch(): void {
-    // The end of the stream is pushed as well.
-    this.#note('push', (chunk) => void (this.#reads += chunk === null ? 0 : 1));
+    this.#note('emit', (event) => void (this.#reads += event === 'data' ? 1 : 0));
     for (const name of ['_write', '_writev'] as const) this.#note(name, () => (this.#writes += 1));
   }
 
@@ -40,4 +39,4 @@ export class SocketCalls {
   }
 }
 
-type Methods = Record<'push' | '_write' | '_writev', (this: Socket, ...args: unknown[]) => unknown>;
+type Methods = Record<'emit' | '_write' | '_writev', (this: Socket, ...args: unknown[]) => unknown>;

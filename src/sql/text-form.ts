@@ -12,7 +12,7 @@ import { isUtf8 } from 'node:buffer';
  */
 
 /** Bytes. */
-const longestText = 8_192;
+const longestText = 65_536;
 /** So many are an `int4` always; what more digits are depends on their value. */
 const mostDigits = 9;
 

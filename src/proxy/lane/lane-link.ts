@@ -17,13 +17,17 @@ export interface LaneLinkParts {
   /** Its session has no agent. */
   readonly isBlind: boolean;
   readonly counts: LaneCounts;
-  /** What a statement gives here is known now. */
-  readonly onLearnt: () => void;
+  /** There is room again, or what a statement gives here is known now. */
+  readonly onRoom: () => void;
+  /** The one that held up the others is answered. @param ms that it took */
+  readonly onHeldUp: (ms: number) => void;
   /** Takes no more riders. */
   readonly onClosed: (reason: LaneEnd) => void;
   /** Nothing is on it any more, and nothing will be. */
   readonly onEmpty: () => void;
 }
+
+const fewLooks = 3;
 
 /** Riders on a connection at once. */
 const longestLine = 512;
@@ -34,15 +38,19 @@ const longestLine = 512;
  * gets what comes.
  *
  * Nobody waits for long: where the first one turns out slow, or its client does not read, or it is cancelled, all behind it are
- * withdrawn and go elsewhere; what the engine answers to them here is dropped. The connection takes no more of them then, and
- * goes back to the pool when it has answered all.
+ * withdrawn and go elsewhere; what the engine answers to them here is dropped. The connection takes no more of them until it has
+ * answered all, and then goes back to the pool, unless it was only a moment.
  */
 export class LaneLink {
   readonly link: EngineLink;
   /** By `performance.now()`: since when the first one is at work, or nobody is there. */
   since = performance.now();
+  /** How often it was looked at since. */
+  private looks = 0;
   readonly openedAt = performance.now();
   isOpen = true;
+  /** The first one takes long, or the answers to those that went elsewhere are still to come. */
+  isHeldUp = false;
   private readonly parts: LaneLinkParts;
   /** Undefined for one that was withdrawn: its answer is nobody's. */
   private line: (Seat | undefined)[] = [];
@@ -72,8 +80,21 @@ export class LaneLink {
   get hasRoom(): boolean {
     const { socket } = this.link.upstream;
     return (
-      this.isOpen && this.line.length < longestLine && socket.writable && !socket.writableNeedDrain
+      this.isOpen &&
+      !this.isHeldUp &&
+      this.line.length < longestLine &&
+      socket.writable &&
+      !socket.writableNeedDrain
     );
+  }
+
+  /**
+   * For how long the first one is at work, in milliseconds. Asked now and then; our own work may have taken the time, so it is 0
+   * until all that has come was read some times since.
+   */
+  look(now: number): number {
+    this.looks += 1;
+    return this.line.length > 0 && this.looks > fewLooks ? now - this.since : 0;
   }
 
   /** @param bytes complete: one ReadyForQuery answers them. */
@@ -88,7 +109,7 @@ export class LaneLink {
     this.learning.add(statement);
     const { rider, bytes } = description(this.link, statement, () => {
       this.learning.delete(statement);
-      if (this.isOpen) this.parts.onLearnt();
+      if (this.isOpen) this.parts.onRoom();
     });
     this.send({ rider, hasBegun: false }, bytes);
   }
@@ -130,17 +151,23 @@ export class LaneLink {
     this.endIfEmpty();
   }
 
-  /** It takes no more, and all behind the first one go elsewhere. */
-  close(reason: LaneEnd): void {
-    this.retire(reason);
+  /** All behind the first one go elsewhere, and nobody comes until it is answered: it may be a moment of the machine's. */
+  holdUp(): void {
+    this.isHeldUp = true;
     const [first, ...waiting] = this.line;
     if (waiting.every((seat) => seat === undefined)) return;
     this.flush();
     // What they were to prepare here may be there or not.
     this.link.statements.doubt();
     this.line = [first, ...waiting.map(() => undefined)];
-    if (reason === 'slow') first?.rider.heldUp();
     for (const seat of waiting) if (seat !== undefined) this.withdraw(seat);
+  }
+
+  /** It takes no more, and all behind the first one go elsewhere. */
+  close(reason: LaneEnd): void {
+    this.retire(reason);
+    if (reason === 'slow') this.line[0]?.rider.heldUp();
+    this.holdUp();
   }
 
   onData(chunk: Buffer): void {
@@ -169,6 +196,7 @@ export class LaneLink {
     this.line.push(seat);
     if (this.line.length === 1) {
       this.since = performance.now();
+      this.looks = 0;
       socket.write(bytes);
       return;
     }
@@ -204,14 +232,23 @@ export class LaneLink {
     const now = performance.now();
     const ms = now - this.since;
     this.since = now;
+    this.looks = 0;
     if (this.isStalled) {
       this.isStalled = false;
       this.link.upstream.socket.resume();
     }
+    if (this.isHeldUp) this.wentOn(seat, ms);
     // Which may send the next one at once.
     seat?.rider.answered(ms);
     this.endIfEmpty();
     return rest;
+  }
+
+  private wentOn(seat: Seat | undefined, ms: number): void {
+    if (seat !== undefined) this.parts.onHeldUp(ms);
+    if (this.line.length > 0) return;
+    this.isHeldUp = false;
+    if (this.isOpen) this.parts.onRoom();
   }
 
   private drop(data: Buffer): Buffer | undefined {

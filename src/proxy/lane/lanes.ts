@@ -15,11 +15,17 @@ export interface LanesOptions {
 
 /** Connections of one lane. */
 const mostOfLane = 2;
+/** The same, with those that are held up. */
+const mostHeldUp = 4;
 /** A second one comes when so many are in line. */
 const longLine = 4;
 const tickMs = 2;
-/** Whoever is at work for longer holds up those behind it. */
+/** Whoever is at work for longer holds up those behind it: they go elsewhere. */
 const slowMs = 20;
+/** Then it is not the machine that was busy with something else: its text runs by itself. */
+const muchTooSlowMs = 60;
+/** How long it is remembered that such moments are usual just now. */
+const rememberedMs = 30_000;
 const idleMs = 100;
 /** While sessions wait for connections of their own, a lane has one for so long. */
 const wantedMs = 250;
@@ -65,6 +71,7 @@ export class Lanes {
     max: mostAsked,
   });
   private pausedUntil = 0;
+  private patience = { ms: slowMs, until: Infinity };
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
 
@@ -91,7 +98,7 @@ export class Lanes {
     let best: LaneLink | undefined;
     let open = 0;
     for (const link of lane.links) {
-      if (link.isOpen) open += 1;
+      if (link.isOpen && !link.isHeldUp) open += 1;
       if (link.hasRoom && (best === undefined || link.length < best.length)) best = link;
     }
     const wantsMore =
@@ -129,6 +136,7 @@ export class Lanes {
     return (
       !lane.isOpening &&
       !this.isStopped &&
+      lane.links.size < mostHeldUp &&
       this.connections < Math.floor(poolSize / 2) &&
       // Somebody with a statement in hand finds out whether it can be reached again.
       pool.isReachable &&
@@ -202,7 +210,8 @@ export class Lanes {
       onClosed: (reason: LaneEnd) => {
         this.counts.ended[reason] += 1;
       },
-      onLearnt: () => this.board(lane),
+      onRoom: () => this.board(lane),
+      onHeldUp: (ms) => this.heldUp(ms),
       onEmpty: () => {
         if (isGivenBack) return;
         isGivenBack = true;
@@ -219,6 +228,15 @@ export class Lanes {
       this.board(lane);
       this.watch();
     }
+  }
+
+  /** Where many want the processors, one of the engine's processes gets none for some time; to go elsewhere is no better then. */
+  private heldUp(ms: number): void {
+    if (ms >= muchTooSlowMs) return;
+    this.patience = {
+      ms: Math.min(2 * ms, muchTooSlowMs),
+      until: performance.now() + rememberedMs,
+    };
   }
 
   private forget(key: string, lane: Lane): void {
@@ -240,11 +258,14 @@ export class Lanes {
   private look(): boolean {
     const now = performance.now();
     const isWanted = this.areOthersWaiting;
+    if (now > this.patience.until) this.patience = { ms: slowMs, until: Infinity };
     for (const { links } of this.lanes.values())
       for (const link of links) {
         const age = now - link.openedAt;
+        const atWork = link.look(now);
         if (link.length === 0 && now - link.since > idleMs) link.retire('idle');
-        else if (link.length > 0 && now - link.since > slowMs) link.close('slow');
+        else if (atWork > muchTooSlowMs && link.isOpen) link.close('slow');
+        else if (atWork > this.patience.ms && !link.isHeldUp) link.holdUp();
         else if (isWanted && (link.length === 0 || age > wantedMs)) link.retire('wanted');
         else if (age > longestMs) link.retire('old');
       }
