@@ -231,6 +231,11 @@ export class EngineLink {
       await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   }
 
+  /** Rejects where it does not answer: a network may have forgotten it. */
+  async check(): Promise<void> {
+    await this.exchange(sync);
+  }
+
   /** At once; whatever still comes is nobody's. */
   destroy(): void {
     this.isRetired = true;

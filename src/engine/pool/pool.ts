@@ -177,7 +177,8 @@ export class EnginePool {
       return this.add(await this.connect(request.partition), request);
     } catch (error) {
       this.counts.notOpened += 1;
-      if (error instanceof HatiError && error.code === 'engine_unreachable') this.failed(error);
+      const isAway = error instanceof HatiError && error.code === 'engine_unreachable';
+      if (isAway && request.isSpare !== true) this.failed(error);
       const isFull = error instanceof HatiError && error.code === 'engine_full';
       if (!isFull || this.links.size === 0) throw error;
       // One of ours becomes free, or the engine has ended one that we have closed.

@@ -10,6 +10,8 @@ export interface LinkRequest {
   readonly holder: object;
   readonly group: string;
   readonly priority: () => Priority;
+  /** Nobody has a statement in hand for it: that it can't be had is no news for those who have. */
+  readonly isSpare?: boolean;
   /** The session has ended meanwhile. */
   readonly isOver: () => boolean;
   /** Told how to give up; with undefined once it waits no more. */

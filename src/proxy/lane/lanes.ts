@@ -167,6 +167,7 @@ export class Lanes {
         partition,
         holder: lane,
         group: 'lanes',
+        isSpare: true,
         priority: () => 'normal',
         isOver: () => this.isStopped,
         onQueued: (stop) => {
@@ -191,14 +192,14 @@ export class Lanes {
     };
     try {
       await hold.ready();
+      // Many will be on it.
+      await hold.link?.check();
     } catch {
-      lane.isOpening = false;
-      failed();
-      return;
+      hold.atRest();
     }
     lane.isOpening = false;
     const { link } = hold;
-    if (link === undefined) {
+    if (link?.isUsable !== true) {
       failed();
       return;
     }
