@@ -74,8 +74,8 @@ export class SessionMeter {
   }
 
   /** @param type the byte that names the kind of message */
-  received(type: number): void {
-    this.totals.messages[type & 0xff]! += 1;
+  received(type: number, count = 1): void {
+    this.totals.messages[type & 0xff]! += count;
     if (type === query || type === functionCall) {
       const now = performance.now();
       this.begun.push(now);

@@ -137,7 +137,7 @@ export class ClientReader {
     const message = this.framer.next();
     if (message === undefined) return undefined;
     this.taken += 1;
-    meter.received(message.type);
+    meter.received(message.type, message.count);
     return message;
   }
 

@@ -2,10 +2,12 @@ import { HatiError } from '../errors.ts';
 import { MessageFramer, type HeaderCheck } from './message-framer.ts';
 import { Frontend } from './protocol.ts';
 
-/** One message of a client, whole, header included. */
+/** One message of a client, whole, header included; of CopyData as many as came in one piece. */
 export interface FrontendMessage {
   readonly type: number;
   readonly raw: Buffer;
+  /** Messages in it. */
+  readonly count: number;
 }
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(Frontend));
@@ -44,8 +46,8 @@ export class FrontendFramer implements HeaderCheck {
 
   /** The next whole message, or undefined until more bytes are pushed. Throws a protocol error that ends the session. */
   next(): FrontendMessage | undefined {
-    const raw = this.framer.next();
-    return raw === undefined ? undefined : { type: raw[0]!, raw };
+    const raw = this.framer.next(Frontend.CopyData);
+    return raw === undefined ? undefined : { type: raw[0]!, raw, count: this.framer.run };
   }
 }
 

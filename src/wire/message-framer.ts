@@ -15,6 +15,8 @@ export class MessageFramer {
   /** Bytes of the first chunk that have been given out. */
   private at = 0;
   private buffered = 0;
+  /** Messages in what was given out last. */
+  run = 0;
   /** Bytes that the message at the head needs in all, or 0 while its header is incomplete. */
   private needed = 0;
 
@@ -50,8 +52,11 @@ export class MessageFramer {
     return pending;
   }
 
-  /** The next whole message, header included, or undefined until more bytes are pushed. */
-  next(): Buffer | undefined {
+  /**
+   * The next whole message, header included, or undefined until more bytes are pushed.
+   * @param together of this type, those that follow each other in one chunk are given out as one; `run` says how many they are.
+   */
+  next(together?: number): Buffer | undefined {
     if (this.needed === 0) {
       if (this.buffered < headerBytes) return undefined;
       const head = this.atLeast(headerBytes);
@@ -61,16 +66,39 @@ export class MessageFramer {
     }
     if (this.buffered < this.needed) return undefined;
     const first = this.atLeast(this.needed);
-    const end = this.at + this.needed;
+    this.run = 1;
+    const ofOne = this.at + this.needed;
+    const end = first[this.at] === together ? this.endOfRun(first, ofOne) : ofOne;
     const message = this.at === 0 && end === first.length ? first : first.subarray(this.at, end);
+    this.buffered -= end - this.at;
     this.at = end;
-    this.buffered -= this.needed;
     this.needed = 0;
     if (end === first.length) {
       this.chunks.shift();
       this.at = 0;
     }
     return message;
+  }
+
+  private endOfRun(chunk: Buffer, from: number): number {
+    let at = from;
+    while (chunk.length - at >= headerBytes && chunk[at] === chunk[this.at]) {
+      const length = chunk.readInt32BE(at + 1);
+      if (at + length + 1 > chunk.length || !this.isFine(chunk[at]!, length)) break;
+      at += length + 1;
+      this.run += 1;
+    }
+    return at;
+  }
+
+  /** One that is not is the next one's to tell. */
+  private isFine(type: number, length: number): boolean {
+    try {
+      this.check.checkHeader(type, length);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** @returns the first chunk, which holds so many bytes from `at` on. */

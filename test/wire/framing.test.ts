@@ -40,6 +40,41 @@ describe('FrontendFramer', () => {
     expect(frames([...stream].map((byte) => Buffer.of(byte)))).toEqual(whole);
   });
 
+  describe('the data of a COPY', () => {
+    const row = (text: string): Buffer => {
+      const message = Buffer.from(`d    ${text}`);
+      message.writeInt32BE(4 + text.length, 1);
+      return message;
+    };
+    const rows = ['', 'a', 'two', 'three'].map(row);
+    const data = Buffer.concat(rows);
+
+    test('comes in one piece, as far as it is there', () => {
+      for (let cut = 0; cut <= data.length; cut += 1) {
+        const framer = new FrontendFramer(1_000);
+        const found: { raw: Buffer; count: number }[] = [];
+        for (const chunk of [data.subarray(0, cut), Buffer.concat([data.subarray(cut), sync])]) {
+          framer.push(chunk);
+          for (let next = framer.next(); next !== undefined; next = framer.next()) found.push(next);
+        }
+        expect(Buffer.concat(found.map(({ raw }) => raw))).toEqual(Buffer.concat([data, sync]));
+        expect(found.reduce((sum, { count }) => sum + count, 0)).toBe(rows.length + 1);
+        expect(found.length).toBeLessThanOrEqual(4);
+        expect(found.at(-1)!.raw).toEqual(sync);
+      }
+    });
+
+    test.each([
+      ['over the limit', row('x'.repeat(1_000)), '54000'],
+      ['of a negative length', Buffer.from([0x64, 0xff, 0xff, 0xff, 0xff]), '08P01'],
+    ])('is given out up to a message %s', (_, bad, sqlstate) => {
+      const framer = new FrontendFramer(1_000);
+      framer.push(Buffer.concat([data, bad]));
+      expect(framer.next()).toMatchObject({ raw: data, count: rows.length });
+      expect(() => framer.next()).toThrow(expect.objectContaining({ sqlstate }) as Error);
+    });
+  });
+
   test.each([
     ['an unknown type', Buffer.from([0x79, 0, 0, 0, 4]), '08P01'],
     ['a length below its own size', Buffer.from([0x51, 0, 0, 0, 3]), '08P01'],
