@@ -71,14 +71,17 @@ function selectOnly(mode: Mode, clients: number): Workload {
   };
 }
 
-/** TPC-B-like: seven messages a transaction, five of them statements on tables. */
+/**
+ * TPC-B-like: seven messages a transaction, five of them statements on tables. A thread of pgbench does nothing else while one of its
+ * clients prepares a statement or connects, though others have transactions open on all connections that there are: so each has one.
+ */
 function transactions(mode: Mode, clients: number): Workload {
   return {
     name: 'tpcb',
     mode,
     clients,
     access: 'write',
-    load: { kind: 'pgbench', args: [], logged: 0.5, warmUp: 1_600 },
+    load: { kind: 'pgbench', args: [], logged: 0.5, threads: clients, warmUp: 1_600 },
   };
 }
 
