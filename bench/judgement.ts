@@ -4,7 +4,7 @@ import { readonlyAuthority } from '../src/policy/authority.ts';
 import { emptyCatalogue, type Catalogue } from '../src/policy/catalogue.ts';
 import { analyse } from '../src/sql/analyse.ts';
 import { loadParser, parse } from '../src/sql/parse.ts';
-import { StatementReader } from '../src/sql/reader.ts';
+import { startReader } from './reader.ts';
 
 /**
  * What judging a statement costs, without a socket: microseconds a text, median of the rounds. `known` is a text that was
@@ -50,13 +50,7 @@ const catalogue: Catalogue = {
 const searched: ReadonlySet<string> = new Set(['public']);
 
 await loadParser();
-const reader = new StatementReader({
-  cacheBytes: 64 << 20,
-  statementBytes: 1 << 20,
-  workers: 1,
-  deadlineMs: 5_000,
-});
-await reader.start();
+const reader = await startReader();
 
 function readAndJudge(_text: string, bytes: Buffer): void {
   const classified = reader.read(bytes);

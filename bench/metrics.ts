@@ -6,7 +6,7 @@ import { Metrics } from '../src/metrics/metrics.ts';
 import { SessionTotals } from '../src/metrics/session-meter.ts';
 import { decide, pipeline, type PipelineParts } from '../src/proxy/pipeline.ts';
 import { SearchedSchemas } from '../src/proxy/searched-schemas.ts';
-import { StatementReader } from '../src/sql/reader.ts';
+import { startReader } from './reader.ts';
 
 /**
  * What being counted costs a statement, without a socket: nanoseconds, the median and the lowest of the rounds. `session` is what a simple
@@ -23,13 +23,7 @@ const session = totals.open({ agent: 'bench', requestId: () => undefined });
 const { bytes } = totals;
 const [Q, P, B, D, E, S] = ['Q', 'P', 'B', 'D', 'E', 'S'].map((letter) => letter.charCodeAt(0));
 
-const reader = new StatementReader({
-  cacheBytes: 64 << 20,
-  statementBytes: 1 << 20,
-  workers: 1,
-  deadlineMs: 5_000,
-});
-await reader.start();
+const reader = await startReader();
 
 class NoMeter extends JudgementMeter {
   override stopwatch(): undefined {

@@ -2,7 +2,7 @@
 import { readonlyAuthority } from '../../src/policy/authority.ts';
 import { authorize } from '../../src/policy/authorize.ts';
 import { emptyCatalogue } from '../../src/policy/catalogue.ts';
-import { StatementReader } from '../../src/sql/reader.ts';
+import { startReader } from '../reader.ts';
 import { doublings, type Quantity } from './growth.ts';
 
 const longest = 16_384;
@@ -13,13 +13,7 @@ export async function lengthOfStatements(): Promise<{
   readonly quantity: Quantity;
   readonly close: () => Promise<void>;
 }> {
-  const reader = new StatementReader({
-    cacheBytes: 64 << 20,
-    statementBytes: 1 << 20,
-    workers: 1,
-    deadlineMs: 5_000,
-  });
-  await reader.start();
+  const reader = await startReader();
   let next = 1_000_000;
   const read = async (text: string): Promise<void> => {
     const classified = await reader.read(Buffer.from(text));

@@ -3,7 +3,7 @@ import { authorize } from '../../src/policy/authorize.ts';
 import { authorityOf, bundles, readonlyAuthority } from '../../src/policy/authority.ts';
 import { emptyCatalogue, type Catalogue } from '../../src/policy/catalogue.ts';
 import { parseGrants } from '../../src/policy/limits.ts';
-import { StatementReader } from '../../src/sql/reader.ts';
+import { startReader } from '../reader.ts';
 import type { ClassifiedText } from '../../src/sql/statement.ts';
 import { BackendScanner } from '../../src/wire/backend-scanner.ts';
 import { FrontendFramer } from '../../src/wire/framing.ts';
@@ -109,13 +109,7 @@ export async function pureScenarios(): Promise<{
   readonly scenarios: readonly Scenario[];
   readonly close: () => Promise<void>;
 }> {
-  const reader = new StatementReader({
-    cacheBytes: 64 << 20,
-    statementBytes: 1 << 20,
-    workers: 1,
-    deadlineMs: 5_000,
-  });
-  await reader.start();
+  const reader = await startReader();
   let next = 0;
   const read = (text: string): ClassifiedText => {
     const classified = reader.read(Buffer.from(text));

@@ -179,7 +179,7 @@ export class StoreKeyDirectory implements KeyDirectory {
   }
 
   /**
-   * Changes can't be heard for now.
+   * From this moment changes can't be heard.
    * @param heardAt when the store last answered, by `performance.now()`
    */
   suspend(heardAt: number): void {
