@@ -5,7 +5,9 @@
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Certificate } from './config/certificate.ts';
+import { readMail, type MailConfig } from './config/mail.ts';
 import { type poolModes, settings } from './config/settings.ts';
+import { checkApiExposure, readApi, readMetrics, readTracing } from './config/services.ts';
 import { Sources } from './config/sources.ts';
 import type { ConfigFile, ConfigFlags } from './config/sources.ts';
 import { certificateOf, readTls, type TlsFiles } from './config/tls.ts';
@@ -19,6 +21,8 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   /** Processes that serve clients; the pool is divided over them. */
   readonly workers: number;
+  /** Networks of load balancers, whose connections begin with a PROXY protocol header. */
+  readonly trustedProxies: readonly string[];
   /** Loopback clients without a key are the local administrator. */
   readonly devMode: boolean;
   /** In dev mode, let libpq clients find the keyless password in their password file. */
@@ -29,6 +33,8 @@ export interface Config {
   readonly engine: EngineConfig;
   /** `undefined`: a database of its own in the embedded server. */
   readonly controlDatabaseUrl: string | undefined;
+  /** For what is sealed in the control store, in base64; undefined: in the file that the first start makes. */
+  readonly secretKey: string | undefined;
   readonly keys: {
     /** How long keys that are remembered work while the control store is away. */
     readonly outageSeconds: number;
@@ -37,6 +43,27 @@ export interface Config {
   readonly limits: Limits;
   /** Where numbers and readiness are told over HTTP; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  /** The control plane over HTTP; undefined: there is none. */
+  readonly api:
+    | {
+        readonly host: string;
+        readonly port: number;
+        /** Whose X-Forwarded-For is believed. */
+        readonly trustedProxies: readonly string[];
+        /** Where people find it, for links in mails; without a slash at its end. */
+        readonly publicUrl: string;
+        /** Administrators of organizations may name engines, which this machine then connects to. */
+        readonly engineUrls: boolean;
+        /** Webhooks may lead to addresses that only we can reach. */
+        readonly webhookPrivateTargets: boolean;
+        /** Providers of single sign-on may be where only we can reach them, on this machine without TLS. */
+        readonly ssoPrivateIssuers: boolean;
+        /** Whoever comes may make an account and an organization of his own. */
+        readonly signup: boolean;
+      }
+    | undefined;
+  /** How mails are sent; undefined: there are none. */
+  readonly mail: MailConfig | undefined;
   /** Where traces are sent; undefined: there are none. */
   readonly tracing: { readonly endpoint: string; readonly samplePercent: number } | undefined;
   readonly log: {
@@ -136,16 +163,19 @@ export function resolveConfig({
   const engine = readEngine(sources);
   // A server of somebody's own has room for a hundred as a rule, and other users.
   const poolSize = engine.kind === 'url' ? 20 : 50;
+  const tls = readTls(sources, dirname(resolve(directory)));
   const config: Config = {
     directory: resolve(directory),
     listen,
     workers: workers === 'auto' ? availableParallelism() : workers,
+    trustedProxies: sources.read(settings.trustedProxies) ?? [],
     devMode: sources.read(settings.devMode) ?? false,
     pgpass: sources.read(settings.pgpass) ?? true,
-    tls: readTls(sources, dirname(resolve(directory))),
+    tls,
     allowCleartext: sources.read(settings.allowCleartext) ?? false,
     engine,
     controlDatabaseUrl: sources.read(settings.controlDatabaseUrl),
+    secretKey: sources.read(settings.secretKey),
     keys: { outageSeconds: sources.read(settings.outageSeconds) ?? 300 },
     pool: {
       mode: sources.read(settings.poolMode) ?? 'auto',
@@ -158,6 +188,8 @@ export function resolveConfig({
     },
     limits: readLimits(sources),
     metrics: readMetrics(sources, listen),
+    api: readApi(sources, listen, tls),
+    mail: readMail(sources),
     tracing: readTracing(sources),
     log: {
       level: sources.read(settings.logLevel) ?? 'info',
@@ -165,6 +197,8 @@ export function resolveConfig({
     },
   };
   if (!isLoopbackHost(listen.host)) checkExposure(config, sources);
+  if (config.api !== undefined && !isLoopbackHost(config.api.host))
+    checkApiExposure(config, sources);
   const certificate = readsCertificate ? certificateOf(config.tls, sources) : undefined;
   if (sources.faults.length > 0) throw new ConfigError(sources.faults);
   return {
@@ -230,23 +264,6 @@ function readLimits(sources: Sources): Limits {
     );
   }
   return limits;
-}
-
-function readTracing(sources: Sources): Config['tracing'] {
-  const endpoint = sources.read(settings.tracingEndpoint);
-  const samplePercent = sources.read(settings.tracingSamplePercent) ?? 100;
-  return endpoint === undefined ? undefined : { endpoint, samplePercent };
-}
-
-function readMetrics(sources: Sources, listen: Config['listen']): Config['metrics'] {
-  const metrics = sources.read(settings.metricsListen) ?? { host: 'localhost', port: 9090 };
-  if (!(sources.read(settings.metricsEnabled) ?? true)) return undefined;
-  if (metrics.port !== 0 && metrics.port === listen.port) {
-    sources.faults.push(
-      `${sources.nameOf(settings.metricsListen)}: port ${metrics.port} is where clients connect (${settings.listen.key}); choose another`,
-    );
-  }
-  return metrics;
 }
 
 /** Rules for a listener that other machines can reach. */

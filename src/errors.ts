@@ -1,4 +1,5 @@
 import { accessErrors } from './errors/access.ts';
+import { controlErrors } from './errors/control.ts';
 import type { Blame, ErrorDefinition } from './errors/definition.ts';
 import { engineErrors } from './errors/engine.ts';
 import { limitErrors } from './errors/limits.ts';
@@ -20,6 +21,7 @@ export const errorRegistry = {
   ...protocolErrors,
   ...limitErrors,
   ...engineErrors,
+  ...controlErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorRegistry;
@@ -33,6 +35,8 @@ export interface HatiErrorOptions {
   readonly hint?: string;
   /** 1-based character position in the statement, as in ErrorResponse field `P`. */
   readonly position?: number;
+  /** What a program needs to know of it; shown over HTTP. */
+  readonly details?: Readonly<Record<string, unknown>>;
   /** For the log only. */
   readonly cause?: unknown;
 }
@@ -41,11 +45,13 @@ export interface HatiErrorOptions {
 export class HatiError extends Error {
   readonly code: ErrorCode;
   readonly sqlstate: string;
+  readonly http: number;
   readonly blame: Blame;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
   readonly routine: string | undefined;
   readonly position: number | undefined;
+  readonly details: HatiErrorOptions['details'];
 
   constructor(code: ErrorCode, options: HatiErrorOptions = {}) {
     const definition: ErrorDefinition = errorRegistry[code];
@@ -53,11 +59,13 @@ export class HatiError extends Error {
     this.name = 'HatiError';
     this.code = code;
     this.sqlstate = definition.sqlstate;
+    this.http = definition.http;
     this.blame = definition.blame;
     this.detail = options.detail;
     this.hint = options.hint ?? definition.hint;
     this.routine = definition.routine;
     this.position = options.position;
+    this.details = options.details;
   }
 }
 

@@ -16,6 +16,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   home: homedir(),
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   workerEntry: join(import.meta.dirname, `worker${extname(import.meta.filename)}`),

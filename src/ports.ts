@@ -8,6 +8,7 @@ import type { KeyFunctionName, Statement } from './sql/statement.ts';
 /** Identifies one issued secret; rotating a key ends one and issues another. */
 export type SecretId = string & { readonly brand: 'SecretId' };
 export type KeyId = string & { readonly brand: 'KeyId' };
+export type EnvironmentId = string & { readonly brand: 'EnvironmentId' };
 
 /** Who a connection acts for, once authenticated. */
 export type Principal =
@@ -15,8 +16,12 @@ export type Principal =
       readonly kind: 'key';
       readonly keyId: KeyId;
       readonly secretId: SecretId;
+      /** Where it is good. */
+      readonly environment: EnvironmentId;
       readonly agent: string;
       readonly authority: Authority;
+      /** From where it may be used (`shared/networks.ts`); none: from anywhere. */
+      readonly networks: readonly string[];
     }
   | {
       readonly kind: 'localAdministrator';
@@ -35,6 +40,10 @@ export interface KeyDirectory {
   isCurrent(principal: Principal): boolean;
   /** Called once for each secret that ends, on every proxy of the store. */
   onEnded(listener: (secret: SecretId) => void): void;
+  /** Called when a secret may be used from other networks than before, on every proxy of the store. */
+  onNetworks(listener: (secret: SecretId, networks: readonly string[]) => void): void;
+  /** Secrets that are in use, however long ago they were verified: whether they have ended while the store was away is found out as well. */
+  alsoWatch(secrets: () => Iterable<SecretId>): void;
   /** The store has been away for so long that no key is believed; see `keys.outage_seconds`. */
   readonly isRefusing: boolean;
   /** Called when that begins. */
@@ -124,22 +133,23 @@ export interface Description {
 /** Reads over `_hatidata_*` relations, run by the control store. */
 export interface SystemRelations {
   /** Answers a simple Query: everything but ReadyForQuery. Throws HatiError or EngineError. */
-  query(statement: Statement): Promise<Buffer>;
+  query(statement: Statement, asker: Principal): Promise<Buffer>;
   describe(statement: Statement, parameterTypes: readonly number[]): Promise<Description>;
   /** @param bind the body of the client's Bind after the two names: formats, parameters, result formats. */
   execute(
     statement: Statement,
     parameterTypes: readonly number[],
     bind: Buffer,
+    asker: Principal,
   ): Promise<SystemResult>;
 }
 
 /**
- * The rows of `_hatidata_status`, by the name of the relation: objects with a member for each column. Made anew whenever
- * somebody reads them.
+ * The rows of `_hatidata_status` that somebody may see, by the name of the relation: objects with a member for each column. Made anew
+ * whenever somebody reads them.
  */
 export type StatusRelations = Readonly<
-  Record<StatusRelation, () => readonly StatusRow[] | Promise<readonly StatusRow[]>>
+  Record<StatusRelation, (asker: Principal) => readonly StatusRow[] | Promise<readonly StatusRow[]>>
 >;
 export type StatusRelation = 'clients' | 'pools' | 'servers' | 'statements';
 export type StatusRow = Readonly<Record<string, string | number | boolean | null>>;

@@ -77,6 +77,18 @@ export function reachableHost(host: string): string {
   return host;
 }
 
+export function httpUrl({
+  host,
+  port,
+  hasTls = false,
+}: {
+  readonly host: string;
+  readonly port: number;
+  readonly hasTls?: boolean;
+}): string {
+  return `http${hasTls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * The proxy's own certificate, read from where the proxy reads it, is the one that must answer. Its name is not
  * compared: we connect by a loopback address, which no public certificate carries.

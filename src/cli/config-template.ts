@@ -6,6 +6,8 @@ export function configTemplate(port: number): string {
 [proxy]
 # localhost means this machine only. To serve others, set dev_mode = false and give a [tls] section.
 listen = "localhost:${port}"
+# Load balancers in front; they have to send the PROXY protocol, version 2.
+# trusted_proxies = ["10.0.7.0/24"]
 
 [dev]
 # A client on this machine that gives no key is the administrator.

@@ -1,11 +1,14 @@
 import { Command } from 'commander';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { integer } from '../config/value.ts';
+import { HatiError } from '../errors.ts';
+import { randomCharacters } from '../shared/ids.ts';
+import { createLogger } from '../shared/log.ts';
 import { ensureRunning } from './background.ts';
 import type { ServingRecord } from './background.ts';
-import { connect } from './client.ts';
+import { connect, httpUrl } from './client.ts';
 import { configTemplate } from './config-template.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -15,6 +18,11 @@ import { loadConfig, projectAt } from './project.ts';
 import type { Project } from './project.ts';
 import { readRunRecord } from './run-file.ts';
 import { createSampleTable } from './sample-table.ts';
+
+/** Of a project's own organization. */
+const localOwner = 'owner@hatidata.local';
+/** 124 bits. */
+const passwordLength = 24;
 
 interface InitOptions {
   readonly empty?: true;
@@ -43,6 +51,7 @@ Run again, it changes nothing and makes sure that the proxy runs.`,
         progress.done();
         writeLine(context.stdout, 'HatiData initialized successfully.');
         writeLine(context.stdout, `Proxy running on ${record.address.host}:${record.address.port}`);
+        tellOwner(context, record, projectAt(resolve(context.cwd, directory)));
       } finally {
         progress.done();
       }
@@ -59,11 +68,15 @@ async function init(
   const port = readPort(options.port);
   // There from the first step to the last, so that a run that was cut short is finished by the next.
   const samplePending = join(project.directory, 'sample-pending');
+  const ownerPending = join(project.directory, 'owner-pending');
   const isNew = !existsSync(project.configPath);
   if (isNew) {
     progress.step(`Creating ${project.directory}`);
     await checkPort(context, project, { host: 'localhost', port: port ?? 5439 }, isNew);
-    createDirectory(project, port ?? 5439, options.empty === true ? undefined : samplePending);
+    createDirectory(project, port ?? 5439, [
+      ownerPending,
+      ...(options.empty === true ? [] : [samplePending]),
+    ]);
   }
   const { config } = loadConfig(project, context, isNew ? {} : { '--port': options.port });
   const running = readRunRecord(project.runPath);
@@ -81,6 +94,11 @@ async function init(
     await fillSample(context, project, config);
     rmSync(samplePending, { force: true });
   }
+  if (existsSync(ownerPending)) {
+    progress.step('Creating the owner');
+    await makeOwner(config, join(project.directory, 'owner-password'));
+    rmSync(ownerPending, { force: true });
+  }
   return record;
 }
 
@@ -94,11 +112,11 @@ function readPort(text: string | undefined): number | undefined {
   return port;
 }
 
-function createDirectory(project: Project, port: number, samplePending: string | undefined): void {
+function createDirectory(project: Project, port: number, pending: readonly string[]): void {
   mkdirSync(project.root, { recursive: true });
   mkdirSync(project.directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(project.directory, '.gitignore'), '*\n');
-  if (samplePending !== undefined) writeFileSync(samplePending, '', { mode: 0o600 });
+  for (const path of pending) writeFileSync(path, '', { mode: 0o600 });
   try {
     writeFileSync(project.configPath, configTemplate(port), { mode: 0o600, flag: 'wx' });
   } catch (error) {
@@ -132,6 +150,31 @@ function checkRunningPort(
   if (running === undefined || wanted === undefined || wanted === 0 || wanted === running) return;
   throw new CommandError(
     `The proxy of ${root} runs on port ${running} already; \`hati stop\` it first to move it to ${wanted}.`,
+  );
+}
+
+/** Who logs in to the control plane. The password is there before it counts, so that a run that was cut short leaves no unknown one. */
+async function makeOwner(config: Config, passwordPath: string): Promise<void> {
+  const made = existsSync(passwordPath) ? undefined : randomCharacters(passwordLength);
+  if (made !== undefined) writeFileSync(passwordPath, `${made}\n`, { mode: 0o600, flag: 'wx' });
+  const password = readFileSync(passwordPath, 'utf8').trim();
+  // Loaded here and not above, for the same reason as in start.ts.
+  const { createFirstOwner } = await import('../operator.ts');
+  const log = createLogger({ level: 'fatal' });
+  try {
+    await createFirstOwner(config, { email: localOwner, name: 'Owner', password, log });
+  } catch (error) {
+    // Another `hati init` was faster, or an operator made one before.
+    if (!(error instanceof HatiError && error.code === 'conflict')) throw error;
+  }
+}
+
+function tellOwner({ stderr }: CommandContext, { api }: ServingRecord, project: Project): void {
+  const path = join(project.directory, 'owner-password');
+  if (api === undefined || !existsSync(path)) return;
+  writeLine(
+    stderr,
+    `Control plane on ${httpUrl(api)}: ${localOwner}, with the password in ${relative(project.root, path)}`,
   );
 }
 

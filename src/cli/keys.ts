@@ -1,47 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseScopes } from '../policy/authority.ts';
-import { withClient } from './client.ts';
-import { CommandError, writeLine } from './context.ts';
+import { createOverApi, isOverApi, listOverApi, revokeOverApi, rotateOverApi } from './api/keys.ts';
+import type { ApiKeyOptions, CreateOptions, RevokeOptions, RotateOptions } from './api/keys.ts';
+import { confirmed, inOrg, repeatable, wholeNumber } from './api/options.ts';
+import { CommandError } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { renderTable, rowToJson } from './table.ts';
-import type { TextRow } from './table.ts';
+import { createBySql, listBySql, revokeBySql, rotateBySql } from './keys-by-sql.ts';
 
-interface KeyOptions {
-  readonly key?: string;
-  readonly json?: true;
-}
-
-interface CreateOptions extends KeyOptions {
-  readonly scope: string;
-  readonly description: string;
-  readonly schema: readonly string[];
-  readonly table: readonly string[];
-  readonly function: readonly string[];
-}
-
-function checkedScope(value: string): string {
-  if (parseScopes(value) !== undefined) return value;
-  throw new InvalidArgumentError(
-    'Use readonly, admin, or a list such as query:read,schema:*; see docs/scopes.md.',
-  );
-}
-
-function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .default([] as readonly string[], 'none')
-    .argParser((value: string, before: readonly string[]) => [...before, value]);
-}
-
-/** As `create_api_key` takes them. */
-function limitsOf(options: CreateOptions): string | null {
-  const { schema: schemas, table: tables, function: functions } = options;
-  const isLimited = schemas.length + tables.length > 0;
-  if (!isLimited && functions.length === 0) return null;
-  return JSON.stringify({ ...(isLimited && { schemas, tables }), functions });
-}
-
-const asText = { getTypeParser: () => (value: string) => value };
-
+/**
+ * Keys of this project's own proxy are made by SQL, as any client may; those of an environment of a control plane over its API.
+ */
 export function keysCommand(context: CommandContext): Command {
   const group = new Command('keys')
     .description("list, create, rotate and revoke the agents' API keys")
@@ -51,13 +19,18 @@ export function keysCommand(context: CommandContext): Command {
 Examples:
   hati keys create analytics-agent --scope readonly --description "nightly reports"
   hati keys create loader --scope query:read,query:write --schema staging --table main.orders
-  hati keys rotate analytics-agent
-  hati keys list --json`,
+  hati keys create reports --scope query:read --env production --ip 203.0.113.0/24 --expires-in-days 90
+  hati keys rotate reports --env production --grace 24
+  hati keys list --json
+
+By SQL through the proxy of this project; with --env, or outside of all projects, over the API of a control plane.`,
     );
   group.addCommand(
     withKeyOptions(new Command('list'))
       .description('the active keys; never their secrets')
-      .action((options: KeyOptions) => list(context, options)),
+      .action((options: ApiKeyOptions) =>
+        isOverApi(context, options) ? listOverApi(context, options) : listBySql(context, options),
+      ),
   );
   group.addCommand(
     withKeyOptions(new Command('create'))
@@ -75,97 +48,76 @@ Examples:
       .addOption(repeatable('--schema <name>', 'limit it to this schema (repeatable)'))
       .addOption(repeatable('--table <schema.name>', 'limit it to this table (repeatable)'))
       .addOption(repeatable('--function <schema.name>', 'a function it may call (repeatable)'))
-      .action((agent: string, options: CreateOptions) =>
-        issue(context, options, 'SELECT create_api_key($1, $2, $3, $4)', [
-          agent,
-          options.scope,
-          options.description,
-          limitsOf(options),
-        ]),
-      ),
+      .addOption(repeatable('--ip <network>', 'with --env: from where it may come (repeatable)'))
+      .addOption(wholeNumber('--expires-in-days <n>', 'with --env: it ends by itself'))
+      .addOption(wholeNumber('--rotate-every-days <n>', 'with --env: new secrets by schedule'))
+      .action((agent: string, options: CreateOptions) => create(context, agent, options)),
   );
   group.addCommand(
     withKeyOptions(new Command('rotate'))
-      .description("a new secret for an agent's key; the old one ends at once")
+      .description("a new secret for an agent's key; the old one ends at once, unless with --env")
       .argument('<agent>', 'the name of the agent')
-      .action((agent: string, options: KeyOptions) =>
-        issue(context, options, 'SELECT rotate_api_key($1)', [agent]),
-      ),
+      .addOption(
+        wholeNumber('--grace <hours>', 'with --env: how long the old one goes on (default: 72)'),
+      )
+      .action((agent: string, options: RotateOptions) => rotate(context, agent, options)),
   );
   group.addCommand(
-    withKeyOptions(new Command('revoke'))
-      .description("end an agent's key at once, its sessions included")
+    confirmed(withKeyOptions(new Command('revoke')))
+      .description("end an agent's key at once, its sessions included; with --env it asks first")
       .argument('<agent>', 'the name of the agent')
-      .action((agent: string, options: KeyOptions) => revoke(context, options, agent)),
+      .action((agent: string, options: RevokeOptions) =>
+        isOverApi(context, options)
+          ? revokeOverApi(context, agent, options)
+          : revokeBySql(context, agent, options),
+      ),
   );
   return group;
 }
 
 function withKeyOptions(command: Command): Command {
-  return command
-    .option(
-      '--key <key>',
-      'an admin API key (better: HATIDATA_API_KEY); without it, the local administrator',
-    )
-    .option('--json', 'as JSON');
+  return inOrg(command, 'the local administrator; over the API, who has logged in').option(
+    '--env <id or slug>',
+    'an environment of a control plane (default there: the only one)',
+  );
 }
 
-async function list(context: CommandContext, options: KeyOptions): Promise<void> {
-  await withClient(context, options, async (client) => {
-    const { fields, rows } = await client.query<(string | null)[]>({
-      text: 'SELECT agent_id, scope, created_at, last_used_at, limits FROM _hatidata_keys.active_keys ORDER BY agent_id',
-      rowMode: 'array',
-      types: asText,
-    });
-    writeLine(
-      context.stdout,
-      options.json === true
-        ? JSON.stringify(
-            rows.map((row) => rowToJson(fields, row)),
-            null,
-            2,
-          )
-        : renderTable(fields, rows satisfies readonly TextRow[]),
-    );
-  });
+function checkedScope(value: string): string {
+  if (parseScopes(value) !== undefined) return value;
+  throw new InvalidArgumentError(
+    'Use readonly, admin, or a list such as query:read,schema:*; see docs/scopes.md.',
+  );
 }
 
-/** The secret alone on standard output, so that a script can take it; words for people go beside it. */
-async function issue(
+async function create(
   context: CommandContext,
-  options: KeyOptions,
-  text: string,
-  values: readonly (string | null)[],
+  agent: string,
+  options: CreateOptions,
 ): Promise<void> {
-  const secret = await call(context, options, text, values);
-  writeLine(
-    context.stdout,
-    options.json === true ? JSON.stringify({ agent_id: values[0], api_key: secret }) : secret,
-  );
-  writeLine(context.stderr, 'Keep this key now; it is not stored and cannot be shown again.');
+  if (isOverApi(context, options)) {
+    await createOverApi(context, agent, options);
+    return;
+  }
+  const { ip, expiresInDays, rotateEveryDays } = options;
+  if (ip.length > 0) throw notBySql('--ip');
+  if (expiresInDays !== undefined) throw notBySql('--expires-in-days');
+  if (rotateEveryDays !== undefined) throw notBySql('--rotate-every-days');
+  await createBySql(context, agent, options);
 }
 
-async function revoke(context: CommandContext, options: KeyOptions, agent: string): Promise<void> {
-  await call(context, options, 'SELECT revoke_api_key($1)', [agent]);
-  writeLine(
-    context.stdout,
-    options.json === true
-      ? JSON.stringify({ agent_id: agent, revoked: true })
-      : `The key of ${agent} is revoked.`,
-  );
-}
-
-async function call(
+async function rotate(
   context: CommandContext,
-  options: KeyOptions,
-  text: string,
-  values: readonly (string | null)[],
-): Promise<string> {
-  return await withClient(context, options, async (client) => {
-    const { rows } = await client.query<string[]>({ text, values: [...values], rowMode: 'array' });
-    const value = rows[0]?.[0];
-    if (value === undefined)
-      throw new CommandError('The proxy answered without a row; see `hati logs`.');
-    return value;
-  });
+  agent: string,
+  options: RotateOptions,
+): Promise<void> {
+  if (isOverApi(context, options)) await rotateOverApi(context, agent, options);
+  else if (options.grace !== undefined) throw notBySql('--grace');
+  else await rotateBySql(context, agent, options);
+}
+
+function notBySql(flag: string): CommandError {
+  return new CommandError(
+    `${flag} is for keys of a control plane; name the environment with --env.`,
+    { exitCode: 2 },
+  );
 }

@@ -4,6 +4,13 @@ import { HatiError } from '../errors.ts';
 import { redactSecrets } from '../shared/redact.ts';
 import { packageVersion } from '../shared/version.ts';
 import { adminCommand } from './admin.ts';
+import { envsCommand } from './api/envs.ts';
+import { loginCommand, logoutCommand, whoamiCommand } from './api/login.ts';
+import { orgsCommand } from './api/orgs.ts';
+import { ssoCommand } from './api/sso.ts';
+import { usersCommand } from './api/users.ts';
+import { webhooksCommand } from './api/webhooks.ts';
+import { completionCommand } from './completion.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { engineCommand } from './engine.ts';
@@ -24,21 +31,25 @@ export async function runCommand(
   context: CommandContext,
 ): Promise<number> {
   let exitCode = 0;
-  const commands = [
-    initCommand(context),
-    startCommand(context),
-    stopCommand(context),
-    restartCommand(context),
-    reloadCommand(context),
-    statusCommand(context, (code) => {
-      exitCode = code;
-    }),
-    queryCommand(context),
-    keysCommand(context),
-    logsCommand(context),
-    engineCommand(context),
-    adminCommand(context),
-  ];
+  const program = programOf(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its own message by now.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeUsage;
+    writeLine(context.stderr, `hati: ${redactSecrets(describe(error))}`);
+    return error instanceof CommandError ? error.exitCode : 1;
+  }
+}
+
+/** The tree of all commands. */
+export function programOf(
+  context: CommandContext,
+  setExitCode: (code: number) => void = () => undefined,
+): Command {
   const program = new Command('hati')
     .description('HatiData: keys, scopes and refusals in front of a real PostgreSQL')
     .version(packageVersion(), '-V, --version')
@@ -49,9 +60,32 @@ Examples:
   hati init                     a project here, its proxy on localhost:5439
   hati query "SELECT 1"         as the local administrator
   hati keys create my-agent --scope readonly
+  hati login                    to the control plane, for orgs, envs, users and webhooks
 
 Commands find the nearest .hati directory, walking up from the current one.`,
     );
+  const commands = [
+    initCommand(context),
+    startCommand(context),
+    stopCommand(context),
+    restartCommand(context),
+    reloadCommand(context),
+    statusCommand(context, setExitCode),
+    queryCommand(context),
+    keysCommand(context),
+    logsCommand(context),
+    engineCommand(context),
+    adminCommand(context),
+    loginCommand(context),
+    logoutCommand(context),
+    whoamiCommand(context),
+    orgsCommand(context),
+    ssoCommand(context),
+    envsCommand(context),
+    usersCommand(context),
+    webhooksCommand(context),
+    completionCommand(context, program),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((group) => group.commands)]) {
     command.exitOverride().configureOutput({
@@ -59,15 +93,7 @@ Commands find the nearest .hati directory, walking up from the current one.`,
       writeErr: (text) => context.stderr.write(text),
     });
   }
-  try {
-    await program.parseAsync(argv, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    // Commander has printed its own message by now.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodeUsage;
-    writeLine(context.stderr, `hati: ${redactSecrets(describe(error))}`);
-    return error instanceof CommandError ? error.exitCode : 1;
-  }
+  return program;
 }
 
 /** What went wrong in a form that says what to do; the whole error is in the proxy's log where there is one. */

@@ -14,6 +14,8 @@ export interface Project {
   /** Written while a proxy runs; see `run-file.ts`. */
   readonly runPath: string;
   readonly logPath: string;
+  /** Of who has logged in to a control plane from here; see `api/session-file.ts`. */
+  readonly sessionPath: string;
 }
 
 export function projectAt(root: string): Project {
@@ -24,19 +26,24 @@ export function projectAt(root: string): Project {
     configPath: join(directory, 'config.toml'),
     runPath: join(directory, 'run', 'proxy.json'),
     logPath: join(directory, 'logs', 'proxy.log'),
+    sessionPath: join(directory, 'session.json'),
   };
 }
 
 /** The nearest `.hati`, walking up from the current directory. */
-export function findProject({ cwd }: CommandContext): Project {
+export function findProject(context: Pick<CommandContext, 'cwd'>): Project {
+  const project = nearestProject(context);
+  if (project !== undefined) return project;
+  throw new CommandError(
+    `There is no .hati directory in ${resolve(context.cwd)} or above it; run \`hati init\` to make one.`,
+  );
+}
+
+export function nearestProject({ cwd }: Pick<CommandContext, 'cwd'>): Project | undefined {
   for (let root = resolve(cwd); ; root = dirname(root)) {
     const project = projectAt(root);
     if (existsSync(project.directory)) return project;
-    if (root === dirname(root)) {
-      throw new CommandError(
-        `There is no .hati directory in ${resolve(cwd)} or above it; run \`hati init\` to make one.`,
-      );
-    }
+    if (root === dirname(root)) return undefined;
   }
 }
 

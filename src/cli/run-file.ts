@@ -19,6 +19,8 @@ export interface RunRecord {
   readonly dataDirectory?: string;
   /** Where it tells metrics and readiness; absent where it does not. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** Where the control plane answers; absent where there is none. */
+  readonly api?: { readonly host: string; readonly port: number; readonly hasTls?: boolean };
   /** The socket on which `hati restart` and `hati reload` ask. */
   readonly control?: string;
   /** How long its clients may go on with their transactions when it is told to stop. */
@@ -27,7 +29,7 @@ export interface RunRecord {
 
 /** What is known once it serves. */
 export type ServedRecord = Required<Pick<RunRecord, 'address'>> &
-  Pick<RunRecord, 'dataDirectory' | 'metrics' | 'control' | 'drainSeconds'>;
+  Pick<RunRecord, 'dataDirectory' | 'metrics' | 'api' | 'control' | 'drainSeconds'>;
 
 /** The record of a process that is alive. */
 export function readRunRecord(path: string): RunRecord | undefined {
@@ -125,7 +127,7 @@ function parseRecord(path: string): RunRecord | undefined {
 
 function isRunRecord(value: unknown): value is RunRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, startedAt, processStart, address, metrics, control, drainSeconds } =
+  const { pid, startedAt, processStart, address, metrics, api, control, drainSeconds } =
     value as Partial<Record<keyof RunRecord, unknown>>;
   return (
     Number.isInteger(pid) &&
@@ -134,6 +136,7 @@ function isRunRecord(value: unknown): value is RunRecord {
     (processStart === null || typeof processStart === 'string') &&
     (address === undefined || isAddress(address)) &&
     (metrics === undefined || isAddress(metrics)) &&
+    (api === undefined || isAddress(api)) &&
     (control === undefined || typeof control === 'string') &&
     (drainSeconds === undefined || typeof drainSeconds === 'number')
   );

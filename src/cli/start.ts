@@ -138,12 +138,14 @@ async function serveUntil(
     const publish = (): void => {
       // The first of them: of `localhost` it is the one that every machine has.
       const metrics = proxy.metricsAddresses?.[0];
+      const [api] = proxy.apiAddresses;
       publishRunRecord(project.runPath, {
         address,
         control: control!.path,
         drainSeconds: config.limits.drainSeconds,
         ...(proxy.dataDirectory === undefined ? {} : { dataDirectory: proxy.dataDirectory }),
         ...(metrics === undefined ? {} : { metrics }),
+        ...(api === undefined ? {} : { api: { ...api, hasTls: config.tls !== undefined } }),
       });
     };
     onRenewed = (next) => {

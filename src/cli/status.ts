@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { ConfigError } from '../config.ts';
 import type { Config } from '../config.ts';
-import { connect, reachableHost } from './client.ts';
+import { connect, httpUrl, reachableHost } from './client.ts';
 import { CommandError, writeLine } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { MetricsSample } from './metrics-sample.ts';
@@ -32,6 +32,8 @@ interface Status {
   readonly missing: Readiness['missing'];
   /** Where metrics, health and readiness are told. */
   readonly metrics: string | null;
+  /** Where the control plane answers. */
+  readonly api: string | null;
   /** null: the configuration does not say. */
   readonly engine: string | null;
   /** What is wrong with the configuration; a proxy that runs goes on with the one that it has. */
@@ -118,8 +120,8 @@ async function readStatus(
         : Math.max(0, Math.round((Date.now() - Date.parse(record.startedAt)) / 1000)),
     ready: readiness?.ready ?? null,
     missing: readiness?.missing ?? [],
-    metrics:
-      metrics === undefined ? null : `http://${shownHost(metrics.host)}:${metrics.port}/metrics`,
+    metrics: metrics === undefined ? null : `${httpUrl(metrics)}/metrics`,
+    api: record?.api === undefined ? null : httpUrl(record.api),
     engine: config === undefined ? null : describeEngine(config),
     faults,
     pools: metrics === undefined ? null : await readPools(metrics),
@@ -177,6 +179,7 @@ function renderStatus(status: Status, config: Config | readonly string[]): strin
     ['Ready', status.ready === null ? null : describeReadiness(status)],
     ['Address', status.address],
     ['Metrics', status.metrics ?? (isMissing ? 'not served; the log says why' : null)],
+    ['API', status.api],
     ['Engine', status.engine],
     ...(status.pools ?? []).map(
       (pool, at) => [at === 0 ? 'Pools' : '', describePool(pool)] as const,
@@ -196,10 +199,6 @@ function renderStatus(status: Status, config: Config | readonly string[]): strin
 function describeReadiness({ ready, missing }: Status): string {
   if (ready === true) return 'yes';
   return `no: ${missing.map(({ part, reason }) => `${part}: ${reason}`).join('; ')}`;
-}
-
-function shownHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function duration(seconds: number): string {

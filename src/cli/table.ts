@@ -60,7 +60,7 @@ function valueToJson(value: string | null, type: number): unknown {
 }
 
 /** Control characters are shown, not obeyed: a value must not move the cursor or start a new row. */
-function printable(value: string): string {
+export function printable(value: string): string {
   return value
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r')

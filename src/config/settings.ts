@@ -1,12 +1,16 @@
 import {
+  emailAddress,
   flag,
   httpUrl,
   integer,
   listenAddress,
+  networks,
   oneOf,
   orAuto,
   port,
   postgresUrl,
+  secretKey,
+  smtpUrl,
   text,
 } from './value.ts';
 import type { ValueKind } from './value.ts';
@@ -46,6 +50,12 @@ export const settings = {
     env: 'HATIDATA_WORKERS',
     kind: orAuto(integer(1, 256)),
     default: '1',
+  },
+  trustedProxies: {
+    key: 'proxy.trusted_proxies',
+    env: 'HATIDATA_TRUSTED_PROXIES',
+    kind: networks,
+    default: 'none',
   },
   devMode: { key: 'dev.dev_mode', env: 'HATIDATA_DEV_MODE', kind: flag, default: 'false' },
   pgpass: { key: 'dev.pgpass', env: 'HATIDATA_DEV_PGPASS', kind: flag, default: 'true' },
@@ -111,6 +121,12 @@ export const settings = {
     env: 'HATIDATA_CONTROL_DATABASE_URL',
     kind: postgresUrl,
     default: 'a database in the embedded PostgreSQL',
+  },
+  secretKey: {
+    key: 'control.secret_key',
+    env: 'HATIDATA_SECRET_KEY',
+    kind: secretKey,
+    default: 'made at the first start, in `.hati/secret-key`',
   },
   outageSeconds: { key: 'keys.outage_seconds', kind: integer(0, 604_800), default: '300' },
   poolMode: {
@@ -193,6 +209,56 @@ export const settings = {
     kind: listenAddress,
     default: 'localhost:9090',
   },
+  apiEnabled: { key: 'api.enabled', env: 'HATIDATA_API_ENABLED', kind: flag, default: 'true' },
+  apiListen: {
+    key: 'api.listen',
+    env: 'HATIDATA_API_LISTEN_ADDR',
+    kind: listenAddress,
+    default: 'localhost:8080',
+  },
+  apiEngineUrls: {
+    key: 'api.engine_urls',
+    env: 'HATIDATA_API_ENGINE_URLS',
+    kind: flag,
+    default: 'false',
+  },
+  apiTrustedProxies: {
+    key: 'api.trusted_proxies',
+    env: 'HATIDATA_API_TRUSTED_PROXIES',
+    kind: networks,
+    default: 'none',
+  },
+  apiWebhookPrivateTargets: {
+    key: 'api.webhook_private_targets',
+    env: 'HATIDATA_API_WEBHOOK_PRIVATE_TARGETS',
+    kind: flag,
+    default: 'false',
+  },
+  apiSsoPrivateIssuers: {
+    key: 'api.sso_private_issuers',
+    env: 'HATIDATA_API_SSO_PRIVATE_ISSUERS',
+    kind: flag,
+    default: 'false',
+  },
+  apiSignup: { key: 'api.signup', env: 'HATIDATA_API_SIGNUP', kind: flag, default: 'false' },
+  apiPublicUrl: {
+    key: 'api.public_url',
+    env: 'HATIDATA_API_PUBLIC_URL',
+    kind: httpUrl,
+    default: 'http:// (https:// with TLS) and api.listen',
+  },
+  mailSmtpUrl: {
+    key: 'mail.smtp_url',
+    env: 'HATIDATA_MAIL_SMTP_URL',
+    kind: smtpUrl,
+    default: 'none',
+  },
+  mailFrom: {
+    key: 'mail.from',
+    env: 'HATIDATA_MAIL_FROM',
+    kind: emailAddress,
+    default: 'none',
+  },
   tracingEndpoint: {
     key: 'tracing.otlp_endpoint',
     env: 'HATIDATA_TRACING_OTLP_ENDPOINT',
@@ -227,6 +293,7 @@ export const ignoredKeys: readonly string[] = [
 /** Variables that belong to clients, the commands among them, so the proxy has no opinion on them. */
 export const clientVariables: readonly string[] = [
   'HATIDATA_API_KEY',
+  'HATIDATA_API_URL',
   'HATIDATA_CLOUD_KEY',
   'HATIDATA_HOST',
   'HATIDATA_PORT',

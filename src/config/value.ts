@@ -1,3 +1,6 @@
+import { readNetwork } from '../shared/networks.ts';
+import { secretKeyBytes } from '../shared/secret-box.ts';
+
 /** How one value is read, whether it comes as TOML, as an environment variable's text or as a flag's. */
 export interface ValueKind<T> {
   /** Ends the sentence "… is not". */
@@ -76,6 +79,24 @@ export const httpUrl: ValueKind<string> = {
     typeof raw === 'string' && /^https?:\/\//.test(raw) && URL.canParse(raw) ? raw : undefined,
 };
 
+/** Of a mail server. */
+export const smtpUrl: ValueKind<string> = {
+  expected: 'a URL such as smtps://user:password@mail.example.com or smtp://localhost:25',
+  isSecret: true,
+  read: (raw) =>
+    typeof raw === 'string' && /^smtps?:\/\/./.test(raw) && URL.canParse(raw) ? raw : undefined,
+};
+
+/** Alone, or with a name before it. */
+export const emailAddress: ValueKind<string> = {
+  expected: 'an address such as hatidata@example.com or HatiData <hatidata@example.com>',
+  read: (raw) =>
+    typeof raw === 'string' &&
+    /^(?:[^\s@<>]+@[^\s@<>]+|[^@<>\p{Cc}]+ <[^\s@<>]+@[^\s@<>]+>)$/u.test(raw)
+      ? raw
+      : undefined,
+};
+
 export const postgresUrl: ValueKind<string> = {
   expected: 'a connection URL such as postgres://user@host:5432/database',
   isSecret: true,
@@ -83,4 +104,27 @@ export const postgresUrl: ValueKind<string> = {
     typeof raw === 'string' && /^postgres(?:ql)?:\/\//.test(raw) && URL.canParse(raw)
       ? raw
       : undefined,
+};
+
+/** For `SecretBox`. */
+export const secretKey: ValueKind<string> = {
+  expected: `${secretKeyBytes} random bytes in base64, such as \`openssl rand -base64 ${secretKeyBytes}\` prints`,
+  isSecret: true,
+  read: (raw) =>
+    typeof raw === 'string' &&
+    /^[A-Za-z0-9+/]+=*$/.test(raw) &&
+    Buffer.from(raw, 'base64').length === secretKeyBytes
+      ? raw
+      : undefined,
+};
+
+/** Addresses and CIDRs, in the form of `readNetwork`. */
+export const networks: ValueKind<readonly string[]> = {
+  expected: 'a list of addresses and networks such as 10.0.0.0/8, with no bits behind the prefix',
+  read: (raw) => {
+    const list: unknown = typeof raw === 'string' ? raw.split(',').map((each) => each.trim()) : raw;
+    if (!Array.isArray(list)) return undefined;
+    const found = list.map((each) => (typeof each === 'string' ? readNetwork(each) : undefined));
+    return found.every((each) => each !== undefined) ? found : undefined;
+  },
 };

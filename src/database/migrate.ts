@@ -4,6 +4,13 @@ import { sql as keys } from './migrations/0001-keys.ts';
 import { sql as limits } from './migrations/0002-limits.ts';
 import { sql as status } from './migrations/0003-status.ts';
 import { sql as instances } from './migrations/0004-instances.ts';
+import { sql as organizations } from './migrations/0005-organizations.ts';
+import { sql as logins } from './migrations/0006-logins.ts';
+import { sql as invitations } from './migrations/0007-invitations.ts';
+import { sql as webhooks } from './migrations/0008-webhooks.ts';
+import { sql as singleSignOn } from './migrations/0009-single-sign-on.ts';
+import { sql as manyKeys } from './migrations/0010-many-keys.ts';
+import { sql as receiversAndRecovery } from './migrations/0011-receivers-and-recovery.ts';
 
 /** In order; a migration that has been released is never edited. */
 const migrations: readonly { readonly name: string; readonly sql: string }[] = [
@@ -11,6 +18,13 @@ const migrations: readonly { readonly name: string; readonly sql: string }[] = [
   { name: '0002-limits', sql: limits },
   { name: '0003-status', sql: status },
   { name: '0004-instances', sql: instances },
+  { name: '0005-organizations', sql: organizations },
+  { name: '0006-logins', sql: logins },
+  { name: '0007-invitations', sql: invitations },
+  { name: '0008-webhooks', sql: webhooks },
+  { name: '0009-single-sign-on', sql: singleSignOn },
+  { name: '0010-many-keys', sql: manyKeys },
+  { name: '0011-receivers-and-recovery', sql: receiversAndRecovery },
 ];
 
 /** Any two proxies that start at once take turns on this advisory lock of the control store. */

@@ -6,15 +6,16 @@
  * packet, which is the proxy's to write. The function asks for that by setting the parameter to NULL, so it also
  * puts a changed setting right. This is why a connection of the writer's must never serve two agents.
  */
-import { engineRoles } from './roles.ts';
-
-const { reader, writer } = engineRoles;
+import type { EngineRole } from './roles.ts';
 
 /**
  * May be repeated, by the same administrator or a superuser. The body is in SQL's own form: resolved once, here, so no
  * search_path of a caller changes what it calls. Unsafe in parallel plans, which may not set anything.
  */
-export const agentIdentitySql: readonly string[] = [
+export const agentIdentitySql = ({
+  reader,
+  writer,
+}: Readonly<Record<EngineRole, string>>): readonly string[] => [
   'CREATE SCHEMA IF NOT EXISTS hatidata',
   // An admin key may have made it. A control store in the same database has its tables here, and keeps the schema.
   `DO $$ BEGIN

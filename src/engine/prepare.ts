@@ -96,7 +96,7 @@ async function makePlan(client: pg.Client, options: PrepareOptions): Promise<Pla
       statements.push({ sql: `ALTER ROLE ${role} ${named}` });
     }
   }
-  const identity = facts.foreignOwner === null ? agentIdentitySql : [];
+  const identity = facts.foreignOwner === null ? agentIdentitySql(engineRoles) : [];
   statements.push(...[...grants(facts), ...identity].map((sql) => ({ sql })));
   return { statements, passwords, notes: notes(facts) };
 }

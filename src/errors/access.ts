@@ -111,6 +111,13 @@ export const accessErrors = {
     text: 'agent "{agent}" already has an active key',
     hint: 'Use rotate_api_key to replace it, or revoke_api_key to end it.',
   },
+  too_many_keys: {
+    sqlstate: '53400',
+    http: 409,
+    blame: 'client',
+    text: 'the environment has as many keys as it may have: {limit}',
+    hint: 'Revoke keys that are not needed any more.',
+  },
   key_unknown: {
     sqlstate: '42704',
     http: 404,
@@ -123,7 +130,7 @@ export const accessErrors = {
     http: 403,
     blame: 'policy',
     text: 'Permission denied: the key of agent "{agent}" may do more than this key',
-    hint: 'A key makes, replaces and ends only keys whose scopes, limits and functions lie within its own.',
+    hint: 'A key makes, replaces and ends only keys whose scopes, limits and functions lie within its own, and gives secrets only where networks (ip_allowlist) and end do as well.',
   },
   scope_unknown: {
     sqlstate: '22023',

@@ -41,6 +41,12 @@ export const engineErrors = {
     blame: 'engine',
     text: 'the database engine cannot be reached: {reason}',
   },
+  environment_unavailable: {
+    sqlstate: '57P03',
+    http: 503,
+    blame: 'proxy',
+    text: 'the environment of this key cannot be used: {reason}',
+  },
   engine_full: {
     sqlstate: '53300',
     http: 503,

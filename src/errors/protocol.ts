@@ -40,6 +40,13 @@ export const protocolErrors = {
     blame: 'client',
     text: 'the database engine refused a startup parameter: {reason}',
   },
+  proxy_header_refused: {
+    sqlstate: '08P01',
+    http: 400,
+    blame: 'client',
+    text: 'the connection comes from a load balancer of proxy.trusted_proxies, and its PROXY protocol header is refused: {reason}',
+    hint: 'The load balancer has to begin each connection with a header of version 2 for TCP over IPv4 or IPv6 (HAProxy: send-proxy-v2).',
+  },
   startup_timeout: {
     sqlstate: '08006',
     http: 408,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { startListening } from '../shared/listen-on.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Metrics } from './metrics.ts';
 import type { NotReady, Readiness } from './readiness.ts';
@@ -63,15 +64,9 @@ export class MetricsServer {
     // Silence in either direction, so that a client which does not read its answer goes as well.
     server.setTimeout(timeoutMs);
     // Node answers what is not HTTP, and what comes too late, by itself.
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host, port }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    const address = await startListening(server, { host, port });
     this.servers.push(server);
-    return server.address() as AddressInfo;
+    return address;
   }
 
   /** Waits for nobody: whoever is asking sees the connection end. */

@@ -19,7 +19,7 @@ export function supervisionMetrics(counts: () => SupervisionCounts): ReadMetric[
     gauge(
       {
         name: 'hatidata_workers',
-        help: 'Worker processes by state: starting, serving, retiring (of an older generation, with sessions left)',
+        help: 'Processes that serve clients of the proxy by state: starting, serving, retiring (of an older generation, with sessions left)',
         labels: ['state'],
       },
       () => {

@@ -17,6 +17,12 @@ export class Arrivals {
     this.waiting.set(connection, { source, leave });
   }
 
+  /** Where it really comes from has turned out; it goes on waiting. */
+  isFrom(connection: object, source: string): void {
+    const arrival = this.waiting.get(connection);
+    if (arrival !== undefined) arrival.source = source;
+  }
+
   /** It is known, or gone. */
   remove(connection: object): void {
     this.waiting.delete(connection);
@@ -38,6 +44,6 @@ export class Arrivals {
 }
 
 interface Arrival {
-  readonly source: string;
+  source: string;
   readonly leave: () => void;
 }

@@ -1,5 +1,6 @@
 import { HatiError } from '../errors.ts';
 import { adminAuthority } from '../policy/authority.ts';
+import { allowsAddress } from '../shared/networks.ts';
 import type { KeyDirectory, LoginSink, Principal } from '../ports.ts';
 
 /**
@@ -25,21 +26,24 @@ export interface AuthenticationParts {
 
 const localAdministrator = 'local-administrator';
 
-/** @returns who it is; throws `invalid_api_key`, with one text for every reason. */
+/** @returns who it is; throws `invalid_api_key`, with one text for every reason, and `address_not_allowed` for keys that are good. */
 export async function authenticate(
   attempt: Attempt,
   parts: AuthenticationParts,
 ): Promise<Principal> {
   const principal = await recognise(attempt, parts);
+  const { address } = attempt.peer;
+  const isElsewhere = principal?.kind === 'key' && !allowsAddress(principal.networks, address);
   parts.logins.record({
-    outcome: principal === undefined ? 'refused' : 'accepted',
+    outcome: principal === undefined || isElsewhere ? 'refused' : 'accepted',
     principal,
-    source: attempt.peer.address,
+    source: address,
     claimedAgent: attempt.claimedAgent,
     applicationName: attempt.applicationName,
     certificate: attempt.certificate,
   });
   if (principal === undefined) throw new HatiError('invalid_api_key');
+  if (isElsewhere) throw new HatiError('address_not_allowed', { params: { address } });
   return principal;
 }
 

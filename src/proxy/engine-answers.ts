@@ -8,7 +8,8 @@ import { Backend, transactionStatus, type TransactionStatus } from '../wire/prot
 import type { ClientMessages } from './client-messages.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { ReportedParameters } from './reported-parameters.ts';
-import { nothing, type ResponseQueue } from './response-queue.ts';
+import { nothing } from './expected.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 
 export interface EngineAnswersParts {

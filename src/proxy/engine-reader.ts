@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import { BackendScanner, type BackendListener } from '../wire/backend-scanner.ts';
 import type { EngineLink, Receiver } from '../engine/pool/link.ts';
+import { giveBack } from '../wire/shared-reads.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { ResponseQueue } from './response-queue.ts';
 
@@ -28,6 +29,8 @@ export interface EngineReaderParts {
   };
   fail(error: unknown): void;
 }
+
+const manyBytes = 32 * 1024;
 
 /** The engine's bytes on their way to the client, no faster than that one reads them. */
 export class EngineReader implements Receiver, BackendListener {
@@ -113,7 +116,9 @@ export class EngineReader implements Receiver, BackendListener {
     this.received += length;
     counted.fromEngine += length;
     if (ending.isOver || !client.writable) return;
-    if (pieces.length > 0 && !this.write(pieces)) {
+    const isKept = this.write(pieces) || this.scanner.keeps;
+    if (!isKept) giveBack(chunk, length);
+    if (client.writableNeedDrain) {
       const shared = lane?.stall();
       const engine = (shared ?? hold.current)?.upstream.socket;
       engine?.pause();
@@ -123,11 +128,19 @@ export class EngineReader implements Receiver, BackendListener {
     this.parts.rest.check();
   }
 
-  /** In one go: a write costs more than a copy of what one read brought. @returns as `Socket.write` */
+  /**
+   * In one go: a write costs more than a copy of what one read brought.
+   * @returns whether the memory of the pieces is still needed
+   */
   private write(pieces: readonly Buffer[]): boolean {
+    const [first] = pieces;
+    if (first === undefined) return false;
     const { client, meter } = this.parts;
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    // What has to wait and is small must not keep all that it came with.
+    const isCopy = pieces.length > 1 || (client.writableLength > 0 && first.length < manyBytes);
+    const bytes = isCopy ? Buffer.concat(pieces) : first;
     meter.totals.bytes.toClients += bytes.length;
-    return client.write(bytes);
+    client.write(bytes);
+    return !isCopy && client.writableLength > 0;
   }
 }

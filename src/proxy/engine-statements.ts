@@ -18,7 +18,7 @@ import { ExportedStatements } from './exported-statements.ts';
 import { HiddenMessages } from './hidden-messages.ts';
 import type { FastLane } from './lane/fast-lane.ts';
 import { readsClockByParse } from './parse-settings.ts';
-import { nothing } from './response-queue.ts';
+import { nothing } from './expected.ts';
 import { standIn } from './stand-in-statements.ts';
 import type { Turns } from './turns.ts';
 

@@ -9,7 +9,7 @@ import {
   type Undo,
 } from './client-statements.ts';
 import type { HiddenMessages } from './hidden-messages.ts';
-import { nothing } from './response-queue.ts';
+import { nothing } from './expected.ts';
 import type { Turns } from './turns.ts';
 
 /** Its message, and what is known of it. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { HatiError } from '../errors.ts';
 import { FrontendFramer, type FrontendMessage } from '../wire/framing.ts';
+import { decodeProxyHeader, proxyHeaderLength } from '../wire/proxy-header.ts';
 import {
   decodeStartupPacket,
   startupPacketLength,
@@ -43,13 +44,23 @@ export class HandshakeReader {
     if (buffered.length > 0) this.socket.unshift(buffered);
   }
 
+  /** What stands before the first packet where a load balancer has connected. @returns as `decodeProxyHeader` */
+  async proxyHeader(): Promise<string | undefined> {
+    return decodeProxyHeader(await this.whole(proxyHeaderLength));
+  }
+
   async startupPacket(): Promise<StartupPacket> {
+    return decodeStartupPacket(await this.whole(startupPacketLength));
+  }
+
+  /** @param lengthOf of what is at the head; undefined while that is not known */
+  private async whole(lengthOf: (data: Buffer) => number | undefined): Promise<Buffer> {
     for (;;) {
-      const length = startupPacketLength(this.buffered);
+      const length = lengthOf(this.buffered);
       if (length !== undefined && this.buffered.length >= length) {
-        const packet = this.buffered.subarray(0, length);
+        const found = this.buffered.subarray(0, length);
         this.drop(length);
-        return decodeStartupPacket(packet);
+        return found;
       }
       await this.more();
     }

@@ -11,7 +11,7 @@ import {
 } from '../wire/frontend-messages.ts';
 import type { Preparation } from './client-statements.ts';
 import { disguise } from './parse-settings.ts';
-import { nothing } from './response-queue.ts';
+import { nothing } from './expected.ts';
 import type { InForce } from './session-state.ts';
 import type { Turns } from './turns.ts';
 

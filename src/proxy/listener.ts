@@ -1,13 +1,16 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { EnginePool } from '../engine/pool/pool.ts';
 import { HatiError } from '../errors.ts';
+import { startListening } from '../shared/listen-on.ts';
 import type { CancelForwarding, CancelKey, Principal, SessionCounts } from '../ports.ts';
 import { Arrivals } from './arrivals.ts';
 import { authenticate } from './authenticate.ts';
 import { checkCertificate, type ListenerTls } from './client-certificate.ts';
+import type { EngineSide, EngineSides } from './engine-side.ts';
 import { farewell, hurriedFarewellMs } from './farewell.ts';
 import { ClientGone } from './handshake-reader.ts';
 import type { LiveSessions } from './live-sessions.ts';
-import { peerOf, type Peer } from './peer.ts';
+import { clientOf, peerOf, type Peer } from './peer.ts';
 import { Places, type PlaceLimits } from './places.ts';
 import { Rounds } from './session-clock.ts';
 import { openSession, type SessionOpeningParts } from './session-opening.ts';
@@ -15,9 +18,12 @@ import type { SessionLimits } from './session.ts';
 import { readFirstWords, readPassword, type Startup } from './startup.ts';
 
 export interface ListenerParts extends SessionOpeningParts {
+  readonly engines: EngineSides;
   readonly limits: ListenerLimits;
   /** undefined: it is not served. */
   readonly tls: ListenerTls | undefined;
+  /** Networks of load balancers, which say for whom they connect. */
+  readonly trustedProxies: readonly string[];
   /** Other machines may connect without TLS. */
   readonly allowCleartext: boolean;
   readonly cancels: CancelForwarding;
@@ -38,7 +44,7 @@ const sparePlaces = 100;
 const ignore = (): void => undefined;
 
 /**
- * Accepts clients: first words → password → who is it → a connection to the engine → Session.
+ * Accepts clients: for whom is it → first words → password → who is it → a connection to the engine → Session.
  * Everything before the Session has a deadline, and every way out of it tells the client why.
  */
 export class Listener {
@@ -64,8 +70,12 @@ export class Listener {
       for (const session of this.sessions.all()) session.checkTime(now);
     });
     const { keys } = parts.authentication;
+    keys.alsoWatch(() => this.sessions.secrets());
     keys.onEnded((secretId) => {
       void this.sessions.endBySecret(secretId, new HatiError('invalid_api_key'));
+    });
+    keys.onNetworks((secretId, networks) => {
+      void this.sessions.endElsewhere(secretId, networks);
     });
     keys.onOutage(() => {
       const error = new HatiError('store_unreachable');
@@ -88,13 +98,7 @@ export class Listener {
       keepAliveInitialDelay: keepAliveMs,
     });
     server.on('connection', (socket) => void this.welcome(socket));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(socket, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    await startListening(server, socket);
     this.servers.push(server);
   }
 
@@ -113,10 +117,15 @@ export class Listener {
   }
 
   /** One function for all of them. */
-  private readonly onSessionClosed = (principal: Principal): void => {
-    this.places.leave(principal);
+  private readonly onSessionClosed = (principal: Principal, pool: EnginePool): void => {
+    this.leave(principal, pool);
     this.gone();
   };
+
+  private leave(principal: Principal, pool: EnginePool): void {
+    this.places.leave(principal);
+    this.parts.engines.leave(pool);
+  }
 
   private gone(): void {
     if (this.isEmpty) this.onEmpty?.();
@@ -145,17 +154,20 @@ export class Listener {
     this.arriving.add(socket);
     const { startupSeconds } = this.parts.limits;
     let current = socket;
+    let peer = peerOf(socket);
     const sendAway = (error: HatiError, patienceMs?: number): void => {
       this.parts.meter.refused(error.code);
       farewell(current, error, patienceMs);
     };
-    this.unknown.add(socket, peerOf(socket).address, () =>
+    this.unknown.add(socket, peer.address, () =>
       sendAway(new HatiError('too_many_arriving'), hurriedFarewellMs),
     );
     const deadline = setTimeout(() => {
       sendAway(new HatiError('startup_timeout', { params: { seconds: startupSeconds } }));
     }, startupSeconds * 1_000);
     try {
+      peer = await clientOf(socket, this.parts.trustedProxies);
+      this.unknown.isFrom(socket, peer.address);
       const words = await readFirstWords(socket, this.parts.tls, (secure) => {
         current = secure;
       });
@@ -169,9 +181,9 @@ export class Listener {
         socket.destroySoon();
         return;
       }
-      await this.admit(words, socket);
+      await this.admit(words, peer, socket);
     } catch (error) {
-      if (!(error instanceof ClientGone)) sendAway(this.asClientError(error));
+      if (!(error instanceof ClientGone)) sendAway(this.asClientError(error, peer));
       else current.destroy();
     } finally {
       clearTimeout(deadline);
@@ -186,22 +198,32 @@ export class Listener {
     return isHere ? this.sessions.cancel(key) : this.parts.cancels.forward(key);
   }
 
-  private async admit(startup: Startup, connection: Socket): Promise<void> {
+  private async admit(startup: Startup, peer: Peer, connection: Socket): Promise<void> {
     const { allowCleartext, tls } = this.parts;
-    const peer = peerOf(startup.socket);
     if (!startup.encrypted && !peer.isLoopback && !allowCleartext)
       throw new HatiError('tls_required');
     checkCertificate(tls?.clientCertificates, startup.certificate);
     const principal = await this.identify(startup, peer);
     this.unknown.remove(connection);
     await this.places.take(principal);
+    const side = await this.sideFor(principal);
     try {
       await openSession(this.parts, {
+        side,
         startup,
         principal,
         source: peer.address,
         onClosed: this.onSessionClosed,
       });
+    } catch (error) {
+      this.leave(principal, side.pools.reader);
+      throw error;
+    }
+  }
+
+  private async sideFor(principal: Principal): Promise<EngineSide> {
+    try {
+      return await this.parts.engines.enter(principal);
     } catch (error) {
       this.places.leave(principal);
       throw error;
@@ -222,15 +244,15 @@ export class Listener {
     );
   }
 
-  private asClientError(error: unknown): HatiError {
+  private asClientError(error: unknown, { address: source }: Peer): HatiError {
     const { log } = this.parts;
     if (error instanceof HatiError) {
       const level = error.blame === 'client' || error.blame === 'policy' ? 'info' : 'error';
-      log[level]({ code: error.code, cause: error.cause }, 'connection refused');
+      log[level]({ code: error.code, cause: error.cause, source }, 'connection refused');
       return error;
     }
     const reference = crypto.randomUUID();
-    log.error({ err: error, reference }, 'a connection could not be set up');
+    log.error({ err: error, reference, source }, 'a connection could not be set up');
     return new HatiError('internal', { params: { reference } });
   }
 }

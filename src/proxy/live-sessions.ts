@@ -2,8 +2,9 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
-import type { HatiError } from '../errors.ts';
+import { HatiError } from '../errors.ts';
 import type * as metered from '../metrics/session-meter.ts';
+import { allowsAddress } from '../shared/networks.ts';
 import type { PinReason } from '../policy/pins.ts';
 import type { Actor, CancelKey, SecretId } from '../ports.ts';
 
@@ -46,6 +47,8 @@ export interface SessionLook {
 /** All sessions of this process, to be found by their cancel key and by their API key. */
 export class LiveSessions {
   private readonly sessions = new Map<number, { session: LiveSession; secret: string }>();
+  /** Those of API keys. Many keys can end at once, most of which nobody uses here. */
+  private readonly ofSecrets = new Map<SecretId, Set<LiveSession>>();
 
   get size(): number {
     return this.sessions.size;
@@ -55,6 +58,11 @@ export class LiveSessions {
     for (const { session } of this.sessions.values()) yield session;
   }
 
+  /** Of API keys that have a session. */
+  secrets(): Iterable<SecretId> {
+    return this.ofSecrets.keys();
+  }
+
   has(processId: number): boolean {
     return this.sessions.has(processId);
   }
@@ -62,10 +70,20 @@ export class LiveSessions {
   add(key: CancelKey, session: LiveSession): void {
     // A Buffer of so few bytes would keep all of the block that it was cut from.
     this.sessions.set(key.processId, { session, secret: key.secret.toString('latin1') });
+    const { secretId } = session;
+    if (secretId === undefined) return;
+    const others = this.ofSecrets.get(secretId);
+    if (others === undefined) this.ofSecrets.set(secretId, new Set([session]));
+    else others.add(session);
   }
 
   remove(processId: number): void {
+    const session = this.sessions.get(processId)?.session;
     this.sessions.delete(processId);
+    if (session?.secretId === undefined) return;
+    const others = this.ofSecrets.get(session.secretId);
+    others?.delete(session);
+    if (others?.size === 0) this.ofSecrets.delete(session.secretId);
   }
 
   /** Each with the process id that its client was told. */
@@ -80,8 +98,22 @@ export class LiveSessions {
   }
 
   async endBySecret(secretId: SecretId, error: HatiError): Promise<void> {
-    const concerned = [...this.all()].filter((session) => session.secretId === secretId);
-    await Promise.all(concerned.map((session) => session.end(error)));
+    await Promise.all(this.of(secretId).map((session) => session.end(error)));
+  }
+
+  /** Ends those of a secret that come from where it may not be used any more. */
+  async endElsewhere(secretId: SecretId, networks: readonly string[]): Promise<void> {
+    await Promise.all(
+      this.of(secretId).map(async (session) => {
+        const address = session.look().actor.source;
+        if (allowsAddress(networks, address)) return;
+        await session.end(new HatiError('address_not_allowed', { params: { address } }));
+      }),
+    );
+  }
+
+  private of(secretId: SecretId): readonly LiveSession[] {
+    return [...(this.ofSecrets.get(secretId) ?? [])];
   }
 
   /** @param patienceMs how long transactions may go on. */

@@ -41,7 +41,7 @@ export interface BoundValues {
 /** A whole answer to a simple Query, without ReadyForQuery. */
 export async function answerSimple(parts: OwnAnswerParts, statement: Statement): Promise<Buffer> {
   const system = systemCall(statement);
-  if (system.kind === 'systemRead') return parts.relations.query(statement);
+  if (system.kind === 'systemRead') return parts.relations.query(statement, parts.actor.principal);
   const { row, rows, tag } = await run(parts, system, undefined);
   const description = row.equals(noData) ? [] : [row];
   return Buffer.concat([...description, ...rows, commandComplete(tagWithCount(tag, rows.length))]);
@@ -94,7 +94,8 @@ async function run(
     case 'systemRead': {
       if (bound === undefined) throw new Error('a simple read is answered as a whole');
       const { statement, parameterTypes, tail } = bound;
-      const result = await parts.relations.execute(statement, parameterTypes, tail);
+      const { relations, actor } = parts;
+      const result = await relations.execute(statement, parameterTypes, tail, actor.principal);
       return { ...result, tag: 'SELECT' };
     }
     case 'keyFunction': {

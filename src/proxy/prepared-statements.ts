@@ -27,7 +27,7 @@ interface Judged {
 interface Grounds {
   /** By its number. */
   readonly catalogue: number;
-  readonly searched: ReadonlySet<string>;
+  readonly searched: ReadonlySet<string> | undefined;
 }
 
 /** What a name, or a portal, stands for. */

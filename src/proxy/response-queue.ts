@@ -1,46 +1,16 @@
 import { Backend } from '../wire/protocol.ts';
-
-/**
- * What the engine still owes, in order: one entry for each message sent to it that it will answer.
- *
- * It follows PostgreSQL's own rules, so that the proxy always knows which message an answer belongs to:
- * - an error in an extended batch discards everything up to the next Sync;
- * - Sync is ignored while the engine is in copy-in mode, so none is sent while it may be (`copy-in.ts`).
- * Source: https://www.postgresql.org/docs/18/protocol-flow.html
- */
-export type Expected =
-  | Kind
-  /** The same, for who wants to know what became of it. */
-  | Noted
-  /** Our stand-in for a refused message or Query: its ErrorResponse is replaced by this one. */
-  | Refusal;
-
-type Kind = 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync' | 'query';
-
-export interface Noted {
-  readonly of: Kind;
-  /** Called once, with whether the engine did it; if not, whether it failed or was never looked at. */
-  readonly settle?: (done: boolean, more: Outcome) => void;
-  /** What the client gets in place of the answer; nothing for a message of our own. It may not have rows. */
-  readonly shows?: Buffer;
-  /** A message of our own with a Sync of its own: its error is not the client's either. */
-  readonly isApart?: boolean;
-}
-
-export interface Outcome {
-  /** It was never looked at, because of an error before it. */
-  readonly isDiscarded: boolean;
-  /** What the engine says has run: of a Query the statements that did, of an Execute the one, unless rows are left. */
-  readonly tags: readonly string[];
-  /** The body of the RowDescription or NoData that answers a Describe. */
-  readonly description?: Buffer | undefined;
-}
-
-export interface Refusal {
-  readonly of: 'message' | 'query';
-  readonly response: Buffer;
-  readonly settle?: Noted['settle'] | undefined;
-}
+import {
+  isApart,
+  isQuery,
+  kindOf,
+  needsBodies,
+  nothing,
+  responseOf,
+  settle,
+  showsOf,
+  type Expected,
+  type Kind,
+} from './expected.ts';
 
 /** Which entry an answer completes. RowDescription and NoData complete a Describe only. */
 const completes: (Kind | undefined)[] = Array.from({ length: 256 });
@@ -51,9 +21,14 @@ completes[Backend.RowDescription] = completes[Backend.NoData] = 'describe';
 completes[Backend.CommandComplete] = completes[Backend.EmptyQueryResponse] = 'execute';
 completes[Backend.PortalSuspended] = 'execute';
 
-/** In place of a message that is not the client's. */
-export const nothing = Buffer.alloc(0);
-
+/**
+ * What the engine still owes, in order: one entry for each message sent to it that it will answer.
+ *
+ * It follows PostgreSQL's own rules, so that the proxy always knows which message an answer belongs to:
+ * - an error in an extended batch discards everything up to the next Sync;
+ * - Sync is ignored while the engine is in copy-in mode, so none is sent while it may be (`copy-in.ts`).
+ * Source: https://www.postgresql.org/docs/18/protocol-flow.html
+ */
 export class ResponseQueue {
   private entries: Expected[] = [];
   private copying = false;
@@ -281,39 +256,7 @@ export class ResponseQueue {
 
 const none: readonly string[] = [];
 
-function kindOf(expected: Expected): Kind | Refusal['of'] {
-  return typeof expected === 'object' ? expected.of : expected;
-}
-
-function isQuery(expected: Expected): boolean {
-  return kindOf(expected) === 'query';
-}
-
-function responseOf(expected: Expected): Buffer | undefined {
-  return typeof expected === 'object' && 'response' in expected ? expected.response : undefined;
-}
-
-function settle(expected: Expected, done: boolean, more: Outcome): void {
-  if (typeof expected === 'object' && 'settle' in expected) expected.settle?.(done, more);
-}
-
-function showsOf(expected: Expected): Buffer | undefined {
-  return typeof expected === 'object' && 'shows' in expected ? expected.shows : undefined;
-}
-
-/** The completions of these are not among what the scanner always keeps whole. */
-function needsBodies(expected: Expected): boolean {
-  if (typeof expected !== 'object' || 'response' in expected) return false;
-  const { of, shows, settle: wantsTags } = expected;
-  if (of === 'execute' || of === 'query') return (shows ?? wantsTags) !== undefined;
-  return of === 'describe' || (of === 'bind' && shows !== undefined);
-}
-
 /** The body of a CommandComplete. */
 function tagOf(body: Buffer): string {
   return body.toString('latin1', 0, body.length - 1);
-}
-
-function isApart(expected: Expected): boolean {
-  return typeof expected === 'object' && 'isApart' in expected && (expected.isApart ?? false);
 }

@@ -3,7 +3,7 @@ import { HatiError } from '../errors.ts';
 import { describeStatement } from '../wire/frontend-messages.ts';
 import { resultShape } from '../wire/result-shape.ts';
 import type { ClientStatement } from './client-statements.ts';
-import { nothing, type Noted } from './response-queue.ts';
+import { nothing, type Noted } from './expected.ts';
 import type { Turns } from './turns.ts';
 
 /**

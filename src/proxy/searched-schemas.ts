@@ -6,12 +6,13 @@ import type { ClassifiedText, SettingChange } from '../sql/statement.ts';
 /**
  * Every schema that the search path of a session may have held since it began: what it can begin with, and what the client
  * put there. It only grows: a value that a rollback or RESET took back may come back as well. Names are looked up in all of
- * them, which is at least where PostgreSQL looks.
+ * them, which is at least where PostgreSQL looks; where there are very many, anywhere.
  */
 export class SearchedSchemas {
   /** Replaced, never changed: most sessions begin with the same. */
   private named: ReadonlySet<string>;
   private whole: { readonly of: number; readonly schemas: ReadonlySet<string> } | undefined;
+  private isAnywhere = false;
 
   /**
    * @param settings of the startup packet.
@@ -26,7 +27,9 @@ export class SearchedSchemas {
     this.named = beginningWith(values);
   }
 
-  within(catalogue: Catalogue): ReadonlySet<string> {
+  /** @returns undefined for anywhere */
+  within(catalogue: Catalogue): ReadonlySet<string> | undefined {
+    if (this.isAnywhere) return undefined;
     const number = numberOf(catalogue);
     if (this.whole?.of !== number)
       this.whole = { of: number, schemas: shared(catalogue, this.named) };
@@ -34,10 +37,10 @@ export class SearchedSchemas {
   }
 
   /** The same once the text has run. */
-  after(text: ClassifiedText, catalogue: Catalogue): ReadonlySet<string> {
+  after(text: ClassifiedText, catalogue: Catalogue): ReadonlySet<string> | undefined {
     const before = this.within(catalogue);
     const added = addedBy(text);
-    if (added.every((name) => before.has(name))) return before;
+    if (before === undefined || added.every((name) => before.has(name))) return before;
     return widened(catalogue, [...this.named, ...added]);
   }
 
@@ -52,11 +55,15 @@ export class SearchedSchemas {
   }
 
   private addNames(names: readonly string[]): void {
-    if (names.every((name) => this.named.has(name))) return;
+    if (this.isAnywhere || names.every((name) => this.named.has(name))) return;
     this.named = new Set([...this.named, ...names]);
     this.whole = undefined;
+    if (this.named.size > mostNames) this.isAnywhere = true;
   }
 }
+
+/** Each text remembers by which it was judged: a session must not make those sets larger and larger. */
+const mostNames = 200;
 
 function beginningWith(paths: readonly string[]): ReadonlySet<string> {
   const key = paths.join('\0');

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { PoolMode } from '../config.ts';
 import type { EnginePool } from '../engine/pool/pool.ts';
-import type { EngineRole } from '../engine/roles.ts';
 import { HatiError, type ErrorCode } from '../errors.ts';
 import type { SessionMeter } from '../metrics/session-meter.ts';
 import type { SessionAbout } from '../metrics/tracing.ts';
@@ -16,35 +15,27 @@ import {
 } from '../wire/backend-messages.ts';
 import type { AuthenticationParts } from './authenticate.ts';
 import { engineSession } from './engine-session.ts';
+import type { EngineSide } from './engine-side.ts';
 import { ClientGone } from './handshake-reader.ts';
-import type { Lanes } from './lane/lanes.ts';
 import { groupOf } from './link-wait.ts';
 import type { LiveSessions } from './live-sessions.ts';
-import type { PipelineParts } from './pipeline.ts';
 import { ReportedParameters } from './reported-parameters.ts';
 import { SearchedSchemas } from './searched-schemas.ts';
-import type { Terminator } from './session-end.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionState } from './session-state.ts';
-import { Session, type SessionLimits } from './session.ts';
+import { Session } from './session.ts';
 import type { Startup } from './startup.ts';
 
 /** What sessions are made of, whoever they are for. */
 export interface SessionOpeningParts {
-  readonly pools: Readonly<Record<EngineRole, EnginePool>>;
   readonly pooling: PoolMode;
-  /** Undefined where they are switched off. */
-  readonly lanes: Readonly<Record<EngineRole, Lanes>> | undefined;
   /** Those that it opens; for others to look at. */
   readonly sessions: LiveSessions;
   /** Told when a session begins to keep its engine connection. */
   readonly onPin: (reason: PinReason) => void;
-  readonly terminators: Readonly<Record<EngineRole, Terminator>>;
   readonly authentication: AuthenticationParts;
-  readonly pipeline: PipelineParts;
   readonly keyFunctions: KeyFunctions;
   readonly systemRelations: SystemRelations;
-  readonly limits: SessionLimits;
   readonly cancelKeys: CancelKeyIssuer;
   /** Told of what becomes of connections. */
   readonly meter: ConnectionMeter;
@@ -57,11 +48,12 @@ export interface ConnectionMeter {
 }
 
 export interface SessionOpening {
+  readonly side: EngineSide;
   readonly startup: Startup;
   readonly principal: Principal;
   readonly source: string;
   /** The session has ended. */
-  readonly onClosed: (principal: Principal) => void;
+  readonly onClosed: (principal: Principal, pool: EnginePool) => void;
 }
 
 /** In session mode nothing is shared. */
@@ -70,7 +62,7 @@ const ownConnection: Pin = { reason: 'session', detail: 'pool.mode is "session"'
 /** From a client that is known to a session: how its engine connections begin, what it is told, and who looks after it. */
 export async function openSession(
   parts: SessionOpeningParts,
-  { startup, principal, source, onClosed }: SessionOpening,
+  { side, startup, principal, source, onClosed }: SessionOpening,
 ): Promise<void> {
   const { socket } = startup;
   const wanted = engineSession(principal, startup);
@@ -79,7 +71,7 @@ export async function openSession(
   if (parts.pooling === 'transaction' && startPins[0] !== undefined)
     throw new HatiError('pinning_refused', { params: { what: startPins[0].detail } });
   const role = mayChange(principal.authority) ? 'writer' : 'reader';
-  const pool = parts.pools[role];
+  const pool = side.pools[role];
   const partition = pool.partition(wanted.start);
   const parameters = await pool.parameters({
     partition,
@@ -121,18 +113,18 @@ export async function openSession(
     state: new SessionState(wanted.settings, pins, log),
     parameters: reported,
     refusesPins: parts.pooling === 'transaction',
-    lanes: parts.lanes?.[role],
-    terminator: parts.terminators[role],
+    lanes: side.lanes?.[role],
+    terminator: side.terminators[role],
     principal,
     searched,
-    pipeline: parts.pipeline,
+    pipeline: side.pipeline,
     ownAnswers: {
       keys: parts.keyFunctions,
       relations: parts.systemRelations,
       parameters: startup.parameters,
       actor,
     },
-    limits: parts.limits,
+    limits: side.limits,
     log,
     meter,
     sessions: parts.sessions,

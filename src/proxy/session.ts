@@ -55,7 +55,7 @@ export interface SessionParts {
   readonly meter: SessionMeter;
   readonly sessions: LiveSessions;
   /** Called once, when both sides are closed. */
-  readonly onGone: (principal: Principal) => void;
+  readonly onGone: (principal: Principal, pool: EnginePool) => void;
 }
 
 /**
@@ -92,7 +92,7 @@ export class Session implements LiveSession {
   private readonly processId: number;
   private readonly sessions: LiveSessions;
   private readonly searched: SearchedSchemas;
-  private readonly onGone: (principal: Principal) => void;
+  private readonly onGone: SessionParts['onGone'];
   private readonly batch: BatchDeadline;
   private readonly clock: SessionClock;
   private known: ClientMessages | undefined;
@@ -282,7 +282,7 @@ export class Session implements LiveSession {
   onClosed(): void {
     this.meter.close();
     this.sessions.remove(this.processId);
-    this.onGone(this.principal);
+    this.onGone(this.principal, this.pool);
     this.log.debug({}, 'session ended');
   }
 }

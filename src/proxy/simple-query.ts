@@ -13,7 +13,8 @@ import type { Judgement } from './judgement.ts';
 import { answerSimple, type OwnAnswerParts } from './own-answers.ts';
 import type { OwnObjects } from './own-objects.ts';
 import type { Decision } from './pipeline.ts';
-import type { Outcome, ResponseQueue } from './response-queue.ts';
+import type { Outcome } from './expected.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 import type { Outlets, Turns } from './turns.ts';
 

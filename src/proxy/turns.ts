@@ -6,7 +6,8 @@ import type { TransactionStatus } from '../wire/protocol.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { EngineHold } from './engine-hold.ts';
 import type { FastLane, Wanted } from './lane/fast-lane.ts';
-import type { Expected, Noted, Refusal, ResponseQueue } from './response-queue.ts';
+import type { Expected, Noted, Refusal } from './expected.ts';
+import type { ResponseQueue } from './response-queue.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** What the session lets its messages do. The session alone holds the sockets. */

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { MetricsServer, type HttpParts } from '../metrics/http-server.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { Readiness } from '../metrics/readiness.ts';
-import { listenOn, type Address } from '../shared/listen-on.ts';
+import { listenOn, listenReason, type Address } from '../shared/listen-on.ts';
 import type { Logger } from '../shared/log.ts';
 import { packageVersion } from '../shared/version.ts';
 
@@ -70,18 +70,9 @@ async function serveHttp(
   }
 }
 
-function listenFault(error: unknown, { host, port }: Address): Error {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  const reason =
-    code === 'EADDRINUSE'
-      ? `port ${port} is in use`
-      : code === 'EACCES'
-        ? `this user may not listen on port ${port}`
-        : code === 'EADDRNOTAVAIL'
-          ? `"${host}" is not an address of this machine`
-          : `${host}:${port} cannot be listened on (${code})`;
+function listenFault(error: unknown, address: Address): Error {
   return new Error(
-    `Metrics cannot be served: ${reason}; choose another with metrics.listen or HATIDATA_METRICS_LISTEN_ADDR, or set metrics.enabled = false`,
+    `Metrics cannot be served: ${listenReason(error, address)}; choose another with metrics.listen or HATIDATA_METRICS_LISTEN_ADDR, or set metrics.enabled = false`,
     { cause: error },
   );
 }

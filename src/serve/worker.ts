@@ -2,30 +2,37 @@
 import type { Config } from '../config.ts';
 import type { Certificate } from '../config/certificate.ts';
 import { LoginJournal } from '../control/audit/login-journal.ts';
-import { Definitions } from '../control/instances/definitions.ts';
+import { DefinitionNews } from '../control/instances/definitions.ts';
 import { joinInstances } from '../control/instances/instances.ts';
 import { StoreKeyDirectory } from '../control/keys/directory.ts';
 import { KeyHasher } from '../control/keys/hasher.ts';
+import { Acts } from '../control/act.ts';
+import { hearEnvironments } from '../control/environments/hear-changes.ts';
+import { StoreKeyFunctions } from '../control/keys/functions.ts';
+import { hearEndings } from '../control/keys/hear-endings.ts';
 import { KeyService } from '../control/keys/service.ts';
-import { endedChannel } from '../control/keys/store.ts';
+import { firstEnvironment } from '../control/keys/store.ts';
 import { SystemConnection } from '../control/system/connection.ts';
 import { StoreSystemRelations } from '../control/system/relations.ts';
 import { connectControlDatabase } from '../database/connect.ts';
 import { StoreChannel } from '../database/store-channel.ts';
-import { CatalogueWatcher } from '../engine/catalogue/watcher.ts';
 import { EngineProbe } from '../engine/probe.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Tally } from '../metrics/tally.ts';
 import { pinReasons } from '../policy/pins.ts';
-import type { LoginSink, SecretId } from '../ports.ts';
+import type { LoginSink } from '../ports.ts';
 import { Listener } from '../proxy/listener.ts';
 import { LiveSessions } from '../proxy/live-sessions.ts';
-import { pipeline, type Step } from '../proxy/pipeline.ts';
+import type { Step } from '../proxy/pipeline.ts';
 import { snakeCase } from '../proxy/status/clients.ts';
 import { Status } from '../proxy/status/status.ts';
+import { systemClock, type Clock } from '../shared/clock.ts';
+import type { Address } from '../shared/listen-on.ts';
 import type { Logger } from '../shared/log.ts';
 import { StatementReader } from '../sql/reader.ts';
-import { startLanes, startPools, startTerminators } from './engine-parts.ts';
+import { EngineAccesses } from './engine-access.ts';
+import { startEngineSide } from './engine-side.ts';
+import { Environments } from './environments.ts';
 import { engineLogins, type Logins } from './logins.ts';
 import type { Observation } from './monitoring.ts';
 import { shareOf, type Place } from './share.ts';
@@ -34,16 +41,23 @@ import { listenerTls } from './tls.ts';
 
 /** What a worker is told. Plain values: in most cases they come from another process. */
 export interface WorkerOrder {
+  readonly serves: 'proxy' | 'controlPlane';
   /** Of the whole proxy. */
   readonly config: Config;
   readonly logins: Logins;
   readonly certificate?: Certificate;
+  /** For what is sealed in the control store, in base64; undefined where there is no control plane and never was one. */
+  readonly secretKey: string | undefined;
+  /** Where clients of the proxy connect. */
+  readonly address: Address;
   readonly place: Place;
 }
 
 export interface WorkerOptions {
   readonly log: Logger;
   readonly observation: Observation;
+  /** A test's. */
+  readonly clock?: Clock;
   /** The assembly of a test that takes the first lock out; the product has one pipeline. */
   readonly steps?: readonly Step[];
 }
@@ -68,7 +82,7 @@ const cacheBytes = 32 * 1024 * 1024;
 export async function startWorker(order: WorkerOrder, options: WorkerOptions): Promise<Worker> {
   const { logins, certificate, place } = order;
   const config = shareOf(order.config, place);
-  const { log, observation } = options;
+  const { log, observation, clock = systemClock } = options;
   const { metrics, readiness } = observation;
   const { sources } = metrics;
   const started = new Started();
@@ -84,30 +98,16 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
       workers: parserThreads,
       deadlineMs: parseDeadlineMs,
     });
-    const engine = engineLogins(logins);
-    const catalogue = new CatalogueWatcher({
-      config: engine.reader,
-      read: (text) => reader.read(Buffer.from(text)),
-      epoch: () => definitions.epoch,
-      log,
-    });
     const hasher = new KeyHasher((seconds) => metrics.verifications.observe(seconds), place.count);
     await hasher.start();
     const outageMs = config.keys.outageSeconds * 1_000;
-    const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs, log });
+    const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs, clock, log });
     const channel = new StoreChannel({ config: logins.control, log });
-    channel.receive(endedChannel, (secret) => directory.end(secret as SecretId));
-    channel.watch({
-      catchUp: () => directory.resume(),
-      onHeard: () => undefined,
-      onLost: (heardAt) => directory.suspend(heardAt),
-    });
+    hearEndings(channel, directory);
     const instances = await joinInstances(control.db, channel, log);
-    const definitions = new Definitions({
-      instance: instances.number,
-      channel,
-      onChanged: () => catalogue.expectChange(),
-    });
+    const news = new DefinitionNews({ instance: instances.number, channel });
+    const environments = new Environments(log);
+    hearEnvironments(channel, environments);
     started.add(() => channel.stop());
     started.add(() => instances.stop());
     await channel.start();
@@ -135,66 +135,67 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
     sources.parsers = () => reader.parserCounts;
     readiness.add('parser', () => (reader.isLoaded ? undefined : 'it is not loaded'));
 
-    started.add(() => catalogue.stop());
-    await catalogue.start();
-    sources.catalogue = () => catalogue.counts;
-
+    const engine = engineLogins(logins);
     const probe = new EngineProbe([...new Set(Object.values(engine))]);
     started.add(() => probe.close());
     readiness.add('engine', async () =>
       (await probe.answers()) ? undefined : 'it does not answer; the log has more',
     );
 
-    const terminators = startTerminators(logins, log);
-    started.add(async () => {
-      for (const each of new Set(Object.values(terminators))) await each.close();
+    const { envId: firstId } = await firstEnvironment(control.db);
+    const shared = { config, reader, news, keys: directory, meter: metrics.judgements, log };
+    const sideParts = { ...shared, steps: options.steps };
+    const access = new EngineAccesses({ db: control.db, logins, secretKey: order.secretKey });
+    started.add(() => environments.stop());
+    await environments.begin({
+      first: firstId,
+      isCurrent: (environment) => access.isCurrent(environment),
+      start: async (environment) => {
+        const { limits, pool, ...found } = await access.of(environment, config);
+        return startEngineSide({
+          ...sideParts,
+          environment,
+          access: found.access,
+          config: { ...config, limits, pool },
+        });
+      },
     });
-    const pools = startPools(config, engine);
-    started.add(async () => {
-      await Promise.all(Object.values(pools).map((pool) => pool.stop()));
-    });
-    const lanes = startLanes(config, pools);
-    started.add(() => {
-      for (const each of Object.values(lanes ?? {})) each.stop();
-      return Promise.resolve();
-    });
+    sources.catalogue = () => environments.first.catalogue.counts;
     sources.lanes = () =>
-      Object.entries(lanes ?? {}).map(([role, { connections, counts }]) => ({
-        role,
-        connections,
-        counts,
-      }));
+      [...environments].flatMap(([environment, { lanes }]) =>
+        Object.entries(lanes ?? {}).map(([role, { connections, counts }]) => ({
+          role: environment === firstId ? role : `${environment} ${role}`,
+          connections,
+          counts,
+        })),
+      );
     const sessions = new LiveSessions();
-    const status = new Status({ pools, pooling: config.pool.mode, sessions, reader });
+    const status = new Status({
+      engines: () => environments,
+      first: firstId,
+      pooling: config.pool.mode,
+      sessions,
+      reader,
+    });
     sources.pools = () => status.poolNumbers();
     const pins = new Tally(pinReasons);
     sources.pins = () => [...pins.entries()].map(([reason, count]) => [snakeCase(reason), count]);
     const listener = new Listener({
-      pools,
+      engines: environments,
       pooling: config.pool.mode,
-      lanes,
       sessions,
       onPin: (reason) => pins.add(reason),
-      terminators,
       authentication: {
         keys: directory,
         logins: countedLogins(metrics, loginJournal),
         devMode: config.devMode,
       },
-      pipeline: {
-        keys: directory,
-        reader,
-        catalogue: () => catalogue.current(),
-        isCatalogueCurrent: () => catalogue.isCurrent,
-        freshenCatalogue: () => catalogue.freshen(),
-        definitions,
-        steps: options.steps ?? pipeline,
-        meter: metrics.judgements,
-      },
-      keyFunctions: new KeyService({
+      keyFunctions: new StoreKeyFunctions({
         db: control.db,
-        hasher,
-        onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
+        acts: new Acts({ db: control.db, clock }),
+        service: new KeyService(hasher, (secrets) =>
+          secrets.forEach((secret) => directory.end(secret)),
+        ),
       }),
       systemRelations: new StoreSystemRelations({
         connection: system,
@@ -202,6 +203,7 @@ export async function startWorker(order: WorkerOrder, options: WorkerOptions): P
         status,
       }),
       tls: listenerTls(config, certificate),
+      trustedProxies: config.trustedProxies,
       allowCleartext: config.allowCleartext,
       limits: config.limits,
       cancelKeys: instances.cancelKeys,

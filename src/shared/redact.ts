@@ -1,6 +1,6 @@
 /**
- * What may never be read in a log line, a fault or a command's output: an API key, and the password in a connection
- * URL. Applied to finished text (a JSON log line included), so nothing has to remember to ask for it.
+ * What may never be read in a log line, a fault or a command's output: an API key, a webhook's secret, and the password in a
+ * connection URL. Applied to finished text (a JSON log line included), so nothing has to remember to ask for it.
  */
 
 export const redacted = '[redacted]';
@@ -11,8 +11,11 @@ export const redacted = '[redacted]';
  */
 const apiKey = /\bhd_((?:[a-z]+_)+)[A-Za-z0-9]{8,}/g;
 
+/** Of a webhook. */
+const signingSecret = /\bwhsec_[A-Za-z0-9]{8,}/g;
+
 /** A password may itself hold `@`, so this runs to the last one before a space, a quote or an escaped newline. */
-const urlPassword = /\b(postgres(?:ql)?:\/\/[^:/?#\s"@]*:)(?:\\[^nrt]|[^\s"\\])*@/gi;
+const urlPassword = /\b((?:postgres(?:ql)?|smtps?):\/\/[^:/?#\s"@]*:)(?:\\[^nrt]|[^\s"\\])*@/gi;
 
 /** `password=…` in a keyword connection string or a URL's query. */
 const keywordPassword = /\b(password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&"'\\]+)/gi;
@@ -23,6 +26,7 @@ const jsonMember = /("(?:password|api_?key|secret|authorization)"\s*:\s*)"(?:\\.
 export function redactSecrets(text: string): string {
   return text
     .replace(apiKey, `hd_$1${redacted}`)
+    .replace(signingSecret, `whsec_${redacted}`)
     .replace(urlPassword, `$1${redacted}@`)
     .replace(keywordPassword, `$1${redacted}`)
     .replace(jsonMember, `$1"${redacted}"`);

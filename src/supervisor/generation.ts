@@ -9,7 +9,10 @@ export interface GenerationOptions {
   readonly number: number;
   /** The file that a worker process runs. */
   readonly entry: string;
+  /** Processes that serve clients of the proxy. */
   readonly size: number;
+  /** One more serves the control plane. */
+  readonly hasControlPlane: boolean;
   readonly log: Logger;
   /** Told of each process that has ended, before anybody takes its place. */
   readonly onEnded: (worker: WorkerProcess) => Promise<void>;
@@ -17,8 +20,10 @@ export interface GenerationOptions {
 }
 
 /** What all workers of a generation are told alike. */
-export interface GenerationOrder extends Omit<WorkerOrder, 'place'> {
+export interface GenerationOrder extends Omit<WorkerOrder, 'place' | 'serves'> {
   readonly sockets: readonly BoundSocket[];
+  /** Of the control plane. */
+  readonly apiSockets: readonly BoundSocket[];
 }
 
 const firstPauseMs = 100;
@@ -50,11 +55,12 @@ export class Generation {
     const { promise, resolve } = Promise.withResolvers<void>();
     [this.over, this.onOver] = [promise, resolve];
     // At once, so that they load their code while others get ready what they need.
-    this.workers = Array.from({ length: options.size }, () => this.fork());
+    const count = options.size + (options.hasControlPlane ? 1 : 0);
+    this.workers = Array.from({ length: count }, (_, index) => this.fork(index));
   }
 
   get size(): number {
-    return this.workers.length;
+    return this.options.size;
   }
 
   /** Processes that are there, the ones that start included. */
@@ -62,9 +68,17 @@ export class Generation {
     return this.workers.filter((worker) => worker.isAlive);
   }
 
+  /** Those of them that serve clients of the proxy. */
+  get proxyCount(): number {
+    return this.alive.filter(({ serves }) => serves === 'proxy').length;
+  }
+
   /** Rejects with the reason of the first worker that could not start; whoever called then stops the rest. */
   async start(order: GenerationOrder): Promise<void> {
     this.order = order;
+    // Its port is taken.
+    if (order.apiSockets.length === 0)
+      for (const idle of this.workers.splice(this.size)) void idle.stop(0);
     await this.workers[0]!.call('prepare', this.orderOf(0));
     await Promise.all(
       this.workers.map((worker, index) => worker.call('start', this.orderOf(index))),
@@ -73,7 +87,7 @@ export class Generation {
 
   /** All are ready: from here on they accept clients, and are replaced when they end. */
   async serve(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => this.listen(worker)));
+    await Promise.all(this.workers.map((worker, index) => this.listen(worker, index)));
     for (const [index, worker] of this.workers.entries()) void this.keep(index, worker);
   }
 
@@ -117,12 +131,20 @@ export class Generation {
   }
 
   private orderOf(index: number): WorkerOrder {
-    const { sockets: _, ...order } = this.order;
-    return { ...order, place: { index, count: this.size } };
+    const { sockets: _, apiSockets: __, ...order } = this.order;
+    const serves = this.serves(index);
+    const place =
+      serves === 'proxy' ? { index, count: this.size } : { index: 0, count: this.size + 1 };
+    return { ...order, serves, place };
   }
 
-  private fork(): WorkerProcess {
-    const worker = new WorkerProcess(this.options.entry);
+  /** The last one is the control plane's. */
+  private serves(index: number): WorkerOrder['serves'] {
+    return index === this.size ? 'controlPlane' : 'proxy';
+  }
+
+  private fork(index: number): WorkerProcess {
+    const worker = new WorkerProcess(this.options.entry, this.serves(index));
     const end = worker.ended
       .then(() => this.options.onEnded(worker))
       .finally(() => {
@@ -133,8 +155,9 @@ export class Generation {
     return worker;
   }
 
-  private async listen(worker: WorkerProcess): Promise<void> {
-    for (const { handle } of this.order.sockets) {
+  private async listen(worker: WorkerProcess, index: number): Promise<void> {
+    const { sockets, apiSockets } = this.order;
+    for (const { handle } of this.serves(index) === 'proxy' ? sockets : apiSockets) {
       if (!this.leaving.signal.aborted) await worker.listen(handle);
     }
   }
@@ -158,12 +181,12 @@ export class Generation {
 
   private async replace(index: number): Promise<WorkerProcess> {
     const { log } = this.options;
-    const worker = this.fork();
+    const worker = this.fork(index);
     this.workers[index] = worker;
     this.options.onReplaced();
     try {
       await worker.call('start', this.orderOf(index));
-      await this.listen(worker);
+      await this.listen(worker, index);
       log.info({ worker: worker.pid }, 'a new worker serves in its place');
     } catch (error) {
       log.error({ err: error, worker: worker.pid }, 'a new worker could not be started');
@@ -172,11 +195,15 @@ export class Generation {
     return worker;
   }
 
+  private nameOf(index: number): string {
+    return this.serves(index) === 'proxy' ? `worker ${index + 1}` : 'control plane';
+  }
+
   private async ask(
     question: (worker: WorkerProcess) => Promise<readonly NotReady[]>,
   ): Promise<readonly NotReady[]> {
     const answers = await Promise.all(
-      this.workers.map((worker, index) => answerOf(worker, index, question)),
+      this.workers.map((worker, index) => answerOf(worker, this.nameOf(index), question)),
     );
     // What all of them share is said once.
     const byText = new Map(answers.flat().map((each) => [`${each.part}: ${each.reason}`, each]));
@@ -186,10 +213,9 @@ export class Generation {
 
 async function answerOf(
   worker: WorkerProcess,
-  index: number,
+  part: string,
   question: (worker: WorkerProcess) => Promise<readonly NotReady[]>,
 ): Promise<readonly NotReady[]> {
-  const part = `worker ${index + 1}`;
   if (!worker.isAlive) return [{ part, reason: 'it is being replaced' }];
   const patience = new AbortController();
   const slow = delay(answerMs, undefined, { ref: false, signal: patience.signal }).then(

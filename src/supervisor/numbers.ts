@@ -84,11 +84,11 @@ export class Numbers {
     const current = this.parts.current();
     const generations = this.parts.generations();
     const count = (of: readonly Generation[]): number =>
-      of.reduce((sum, { alive }) => sum + alive.length, 0);
+      of.reduce((sum, { proxyCount }) => sum + proxyCount, 0);
     const isOlder = ({ number }: Generation): boolean => number < (current?.number ?? 0);
     return {
       generation: current?.number ?? 0,
-      serving: current?.alive.length ?? 0,
+      serving: current?.proxyCount ?? 0,
       retiring: count(generations.filter(isOlder)),
       starting: count(generations.filter((each) => each !== current && !isOlder(each))),
       replaced: this.replaced,

@@ -82,6 +82,11 @@ export class Supervisor {
     return this.monitoring.addresses;
   }
 
+  /** Of the control plane; none where there is none. */
+  get apiAddresses() {
+    return this.foundation.apiSockets.map(({ address }) => address);
+  }
+
   get dataDirectory() {
     return this.foundation.dataDirectory;
   }
@@ -225,6 +230,7 @@ export class Supervisor {
       number: this.lastNumber,
       entry,
       size: config.workers,
+      hasControlPlane: config.api !== undefined,
       log,
       onEnded: (worker) => this.numbers.keep(worker.samples),
       onReplaced: () => {
@@ -244,12 +250,15 @@ export class Supervisor {
     generation: Generation,
     { config, certificate }: ResolvedConfig,
   ): Promise<Generation> {
-    const { sockets, logins } = this.foundation;
+    const { sockets, addresses, apiSockets, secretKey, logins } = this.foundation;
     try {
       await generation.start({
         config,
         logins: logins(config),
         sockets,
+        apiSockets,
+        secretKey,
+        address: addresses[0]!,
         ...(certificate === undefined ? {} : { certificate }),
       });
       // Told to stop meanwhile: its workers were told as well.

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess, type SendHandle } from 'node:child_process';
 import type { Samples } from '../metrics/sum.ts';
 import type { SocketHandle } from '../serve/bound-socket.ts';
+import type { WorkerOrder } from '../serve/worker.ts';
 import {
   errorOf,
   protocolVersion,
@@ -42,15 +43,20 @@ export class WorkerProcess {
   readonly ended: Promise<WorkerEnd>;
   /** What it told last of its metrics. */
   samples: Samples = [];
+  readonly serves: WorkerOrder['serves'];
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
   private hasEnded = false;
   private kill: NodeJS.Timeout | undefined;
 
-  /** @param entry the file that the process runs: whatever is on disk now */
-  constructor(entry: string) {
-    this.child = fork(entry, [], {
+  /**
+   * @param entry the file that the process runs: whatever is on disk now
+   * @param serves also said on its command line, for whoever looks at the system's list of processes
+   */
+  constructor(entry: string, serves: WorkerOrder['serves']) {
+    this.serves = serves;
+    this.child = fork(entry, [serves], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [...process.execArgv, ...flags],
     });

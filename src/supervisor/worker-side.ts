@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { samplesOf } from '../metrics/sum.ts';
 import { startObservation, type Observation } from '../serve/monitoring.ts';
 import { prepareDatabases } from '../serve/prepare.ts';
+import { startControlPlane } from '../serve/control-plane.ts';
 import { startWorker, type Worker, type WorkerOrder } from '../serve/worker.ts';
 import type { Logger } from '../shared/log.ts';
 import { faultOf, protocolVersion, type Call, type Calls, type FromWorker } from './calls.ts';
@@ -89,7 +90,10 @@ class WorkerSide {
     const log = this.logger(order);
     const observation = await startObservation(order.config, log);
     this.observation = observation;
-    this.worker = await startWorker(order, { log, observation });
+    this.worker =
+      order.serves === 'proxy'
+        ? await startWorker(order, { log, observation })
+        : await startControlPlane(order, { log, observation });
   }
 
   private async retire({ sessionsMs, transactionsMs }: Parameters<Calls['retire']>[0]) {

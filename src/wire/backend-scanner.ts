@@ -53,6 +53,8 @@ export class BackendScanner {
   stopsAtReady = false;
   /** Behind the ReadyForQuery where the last `push` stopped. */
   rest: Buffer | undefined;
+  /** Parts of what was pushed last may be needed later: here, or by who got messages of it. */
+  keeps = false;
   private readonly listener: BackendListener;
   /** Bytes of a passed-on body that are still to come. */
   private remaining = 0;
@@ -88,6 +90,7 @@ export class BackendScanner {
   /** @returns the pieces to write to the client, in order. Throws on a length that can't be. */
   push(chunk: Buffer): Buffer[] {
     this.rest = undefined;
+    this.keeps = false;
     if (this.heldBytes + chunk.length < this.neededBytes) {
       this.hold(chunk);
       return [];
@@ -110,6 +113,7 @@ export class BackendScanner {
           break;
         }
         const body = data.subarray(at + headerBytes, at + size);
+        if (body.length > 1) this.keeps = true;
         const replacement = this.listener.onMessage(type, body);
         if (replacement !== undefined) {
           if (at > from) out.push(data.subarray(from, at));
@@ -135,6 +139,7 @@ export class BackendScanner {
   }
 
   private hold(chunk: Buffer): void {
+    this.keeps = true;
     this.held.push(chunk);
     this.heldBytes += chunk.length;
   }

@@ -11,6 +11,9 @@
  * For those who use the socket nothing changes: 'data', 'end', pause, resume and what is held while it is paused are the stream's own.
  * Nobody sees the shared memory, since every chunk is a copy, which small ones are cheap to make. A socket on which much
  * comes at once has memory of its own meanwhile, that is given away with what was read into it.
+ *
+ * `lendReads` is for a socket whose reader passes most of it on at once: it has memory of its own from the first chunk that is
+ * not small, and reads into it again and again, as long as the reader gives each chunk back before it returns.
  */
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -47,13 +50,35 @@ const places = findPlaces();
  * @returns whether it does
  */
 export function shareReads(socket: Socket): boolean {
+  return readWith(socket, onRead);
+}
+
+/** As `shareReads`; chunks that are not small have to be given back (`giveBack`), or cost memory for the next one. */
+export function lendReads(socket: Socket): boolean {
+  return readWith(socket, onLendingRead);
+}
+
+/** What the reader of a lending socket has before it. */
+let lent: Buffer | undefined;
+let givenBack = 0;
+
+/**
+ * Called by the reader of a lending socket, for each part of the chunk that it has before it, once nobody needs the part any more.
+ * @param chunk from any socket, or a copy of one: then it means nothing
+ * @param bytes how many of it
+ */
+export function giveBack(chunk: Buffer, bytes: number): void {
+  if (lent !== undefined && chunk.buffer === lent.buffer) givenBack += bytes;
+}
+
+function readWith(socket: Socket, callback: typeof onRead): boolean {
   const fields = socket as unknown as Fields;
   const handle = fields['_handle'] as Handle | null | undefined;
   if (places === undefined || socket instanceof TLSSocket || socket.connecting) return false;
   if (typeof handle?.useUserBuffer !== 'function' || fields[places.buffer] !== null) return false;
   fields[places.buffer] = shared;
   fields[places.nextBuffer] = takeNext;
-  fields[places.callback] = onRead;
+  fields[places.callback] = callback;
   Object.assign(socket, asStream);
   handle.useUserBuffer(shared);
   return true;
@@ -75,15 +100,35 @@ const asStream = {
 function onRead(this: Socket, length: number, from: Buffer): boolean {
   const isMuch = length >= manyBytes;
   const chunk = isMuch && from !== shared ? from.subarray(0, length) : copyOf(from, length);
-  let wantsMore = true;
-  // As the stream does it, only without asking whether there is more.
-  if (this.readableFlowing === true && this.readableLength === 0) this.emit('data', chunk);
-  else wantsMore = this.push(chunk);
+  const wantsMore = hand(this, chunk);
   // Whoever is paused gets no memory of his own for it.
   if (isMuch && wantsMore && this.readableFlowing === true)
     next = Buffer.allocUnsafeSlow(readBytes);
   else next = from === shared ? undefined : shared;
   return wantsMore;
+}
+
+function onLendingRead(this: Socket, length: number, from: Buffer): boolean {
+  const isOwn = from !== shared;
+  if (!isOwn || length <= fewBytes) {
+    const wantsMore = hand(this, copyOf(from, length));
+    next = isOwn || length <= fewBytes ? undefined : Buffer.allocUnsafeSlow(readBytes);
+    return wantsMore;
+  }
+  const chunk = from.subarray(0, length);
+  lent = chunk;
+  givenBack = 0;
+  const wantsMore = hand(this, chunk);
+  next = givenBack === length ? undefined : Buffer.allocUnsafeSlow(readBytes);
+  lent = undefined;
+  return wantsMore;
+}
+
+/** As the stream does it, only without asking whether there is more. @returns as `push` */
+function hand(socket: Socket, chunk: Buffer): boolean {
+  if (socket.readableFlowing !== true || socket.readableLength > 0) return socket.push(chunk);
+  socket.emit('data', chunk);
+  return true;
 }
 
 /** Called behind `onRead`, for the same socket. */

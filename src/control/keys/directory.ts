@@ -6,10 +6,13 @@ import type { ControlSchema } from '../../database/schema.ts';
 import { HatiError } from '../../errors.ts';
 import type { CacheCounts } from '../../metrics/sources.ts';
 import type { KeyDirectory, KeyId, Principal, SecretId } from '../../ports.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { Endings } from './endings.ts';
 import type { KeyHasher } from './hasher.ts';
 import { lookupPrefix } from './model.ts';
-import { activeAmong, findActiveSecret, noteUses } from './store.ts';
+import { activeAmong, findActiveSecret, noteUses } from './verification-store.ts';
 
+type NetworksListener = Parameters<KeyDirectory['onNetworks']>[0];
 type KeyPrincipal = Extract<Principal, { kind: 'key' }>;
 
 /** Secrets that were verified are remembered under a digest that is worthless outside this process. */
@@ -30,6 +33,7 @@ export interface StoreKeyDirectoryParts {
   readonly hasher: KeyHasher;
   /** How long what is remembered counts after the store was last heard. */
   readonly outageMs: number;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -38,11 +42,24 @@ export class StoreKeyDirectory implements KeyDirectory {
   private readonly db: Kysely<ControlSchema>;
   private readonly hasher: KeyHasher;
   private readonly log: Logger;
+  private readonly clock: Clock;
+  /** Of remembered secrets that have an end. */
+  private readonly endings: Endings;
   private readonly digestKey = randomBytes(32);
-  private readonly remembered = new LRUCache<string, KeyPrincipal>({ max: rememberedSecrets });
+  private readonly remembered = new LRUCache<string, KeyPrincipal>({
+    max: rememberedSecrets,
+    dispose: ({ secretId }) => this.digests.delete(secretId),
+    noDisposeOnSet: true,
+  });
+  /** Of those that are remembered, always: when many end at once nobody looks through all of them for each. */
+  private readonly digests = new Map<SecretId, string>();
   private readonly underWay = new Map<string, Promise<KeyPrincipal | undefined>>();
-  private readonly known = new LRUCache<SecretId, true>({ max: rememberedSecrets });
   private readonly ended = new LRUCache<SecretId, true>({ max: rememberedEnds });
+  /** As heard, for a login that read the old ones just before. */
+  private readonly changedNetworks = new LRUCache<SecretId, readonly string[]>({
+    max: rememberedEnds,
+  });
+  private readonly networkListeners: NetworksListener[] = [];
   private readonly listeners: ((secret: SecretId) => void)[] = [];
   private uses = new Map<KeyId, Date>();
   private flushTimer: NodeJS.Timeout | undefined;
@@ -53,6 +70,7 @@ export class StoreKeyDirectory implements KeyDirectory {
   private heardAt = performance.now();
   private outageTimer: NodeJS.Timeout | undefined;
   private readonly outageListeners: (() => void)[] = [];
+  private inUse: () => Iterable<SecretId> = () => [];
   private hits = 0;
   private misses = 0;
 
@@ -60,7 +78,9 @@ export class StoreKeyDirectory implements KeyDirectory {
     this.db = parts.db;
     this.hasher = parts.hasher;
     this.outageMs = parts.outageMs;
+    this.clock = parts.clock;
     this.log = parts.log;
+    this.endings = new Endings(parts.clock, (secret) => this.end(secret));
   }
 
   /** Of the remembered secrets. */
@@ -95,10 +115,10 @@ export class StoreKeyDirectory implements KeyDirectory {
     // At once: whoever comes again and again must not wait for a store that is away.
     if (this.isRefusing) throw new HatiError('store_unreachable');
     const digest = createHmac('sha256', this.digestKey).update(secret).digest('base64');
+    this.endings.check();
     const hit = this.remembered.get(digest);
     if (hit !== undefined) {
       this.hits += 1;
-      this.known.set(hit.secretId, true);
       this.noteUse(hit.keyId);
       return hit;
     }
@@ -118,12 +138,8 @@ export class StoreKeyDirectory implements KeyDirectory {
     source: string,
   ): Promise<KeyPrincipal | undefined> {
     const prefix = lookupPrefix(secret);
-    let stored: Awaited<ReturnType<typeof findActiveSecret>>;
-    try {
-      stored = prefix === undefined ? undefined : await findActiveSecret(this.db, prefix);
-    } catch (error) {
-      throw new HatiError('store_unreachable', { cause: error });
-    }
+    const stored =
+      prefix === undefined ? undefined : await findActiveSecret(this.db, prefix, this.clock());
     if (!(await this.hasher.verify(stored?.hash, secret, source)) || stored === undefined) {
       return undefined;
     }
@@ -133,11 +149,14 @@ export class StoreKeyDirectory implements KeyDirectory {
       kind: 'key',
       keyId: stored.keyId,
       secretId: stored.secretId,
+      environment: stored.environment,
       agent: stored.agent,
       authority: stored.authority,
+      networks: this.changedNetworks.get(stored.secretId) ?? stored.networks,
     };
+    this.willEnd(principal.secretId, stored.expiresAt);
     this.remembered.set(digest, principal);
-    this.known.set(principal.secretId, true);
+    this.digests.set(principal.secretId, digest);
     this.noteUse(principal.keyId);
     return principal;
   }
@@ -150,6 +169,10 @@ export class StoreKeyDirectory implements KeyDirectory {
     this.listeners.push(listener);
   }
 
+  alsoWatch(secrets: () => Iterable<SecretId>): void {
+    this.inUse = secrets;
+  }
+
   onOutage(listener: () => void): void {
     this.outageListeners.push(listener);
   }
@@ -158,19 +181,43 @@ export class StoreKeyDirectory implements KeyDirectory {
   end(secret: SecretId): void {
     if (this.ended.has(secret)) return;
     this.ended.set(secret, true);
-    this.known.delete(secret);
-    for (const [digest, entry] of this.remembered.entries()) {
-      if (entry.secretId === secret) this.remembered.delete(digest);
-    }
+    this.endings.forget(secret);
+    const digest = this.digests.get(secret);
+    if (digest !== undefined) this.remembered.delete(digest);
     for (const listener of this.listeners) listener(secret);
+  }
+
+  onNetworks(listener: NetworksListener): void {
+    this.networkListeners.push(listener);
+  }
+
+  /** From here a secret may be used from these networks. */
+  networksAre(secret: SecretId, networks: readonly string[]): void {
+    this.changedNetworks.set(secret, networks);
+    const digest = this.digests.get(secret) ?? '';
+    const entry = this.remembered.peek(digest);
+    if (entry !== undefined) this.remembered.set(digest, { ...entry, networks });
+    for (const listener of this.networkListeners) listener(secret, networks);
+  }
+
+  /** A secret that is in use will end then. */
+  willEnd(secret: SecretId, at: Date | undefined): void {
+    if (at !== undefined && !this.ended.has(secret)) this.endings.note(secret, at);
   }
 
   /** Changes can be heard again: catch up on what ended in between. */
   async resume(): Promise<void> {
-    const known = [...this.known.keys()];
+    const known = [...new Set([...this.digests.keys(), ...this.inUse()])];
     if (known.length > 0) {
-      const active = await activeAmong(this.db, known);
-      for (const secret of known) if (!active.has(secret)) this.end(secret);
+      const active = await activeAmong(this.db, known, this.clock());
+      for (const secret of known) {
+        const found = active.get(secret);
+        if (found === undefined) this.end(secret);
+        else {
+          this.willEnd(secret, found.expiresAt);
+          this.networksAre(secret, found.networks);
+        }
+      }
     }
     const seconds = Math.round(this.unheardSeconds);
     if (this.isRefusing) this.log.info({ seconds }, 'keys are believed again');
@@ -186,6 +233,7 @@ export class StoreKeyDirectory implements KeyDirectory {
     if (this.hearing !== 'heard') return;
     this.hearing = 'unheard';
     this.heardAt = heardAt;
+    this.changedNetworks.clear();
     const leftMs = Math.max(0, heardAt + this.outageMs - performance.now());
     const seconds = Math.round(leftMs / 1_000);
     this.log.warn({ seconds }, 'only keys that are remembered are let in, for so many seconds');

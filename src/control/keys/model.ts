@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
 import { HatiError } from '../../errors.ts';
+import { newId, randomCharacters } from '../../shared/ids.ts';
 import { redactSecrets } from '../../shared/redact.ts';
 import {
   authorityOf,
@@ -14,22 +14,44 @@ import { LimitsFault, noGrants, parseGrants } from '../../policy/limits.ts';
 const prefixes: Readonly<Record<BundleName, string>> = { readonly: 'hd_ro_', admin: 'hd_admin_' };
 const ownPrefix = 'hd_agent_';
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+/** Of keys made over REST, by what their environment is for. */
+const environmentPrefixes = {
+  production: 'hd_live_',
+  staging: 'hd_test_',
+  development: 'hd_test_',
+} as const;
+
+export type EnvironmentKind = keyof typeof environmentPrefixes;
+
 const bodyLength = 32;
 /** How much of the body is stored in clear to find the key; the other 24 characters (124 bits) stay secret. */
 const lookupLength = 8;
+/** Of those, how many are shown. */
+const shownLength = 4;
 
+/** As SQL makes them. */
 export function newSecret(scope: string): string {
   const prefix = isBundle(scope) ? prefixes[scope] : ownPrefix;
   return prefix + randomCharacters(bodyLength);
 }
 
-export function newKeyId(): string {
-  return `key_${randomCharacters(12)}`;
+/** As REST makes them. */
+export function newEnvironmentSecret(kind: EnvironmentKind): string {
+  return environmentPrefixes[kind] + randomCharacters(bodyLength);
 }
 
-function randomCharacters(length: number): string {
-  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
+/** What may be shown of a secret, from what it is found by. */
+export function shownPrefix(prefix: string): string {
+  return prefix.slice(0, shownLength - lookupLength);
+}
+
+export function newKeyId(): string {
+  return newId('key_');
+}
+
+/** What a secret that nobody has taken yet is sealed for. */
+export function uncollectedPurpose(secretId: string): string {
+  return `uncollected:${secretId}`;
 }
 
 /** The part of a secret under which it is stored, or undefined for what can't be one of our secrets. */

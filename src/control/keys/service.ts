@@ -1,162 +1,283 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely } from 'kysely';
-import { appendIamRecords, type IamRecord } from '../../audit/iam.ts';
-import type { ControlSchema } from '../../database/schema.ts';
+import { tiers } from '../../api/tiers.ts';
 import { HatiError } from '../../errors.ts';
-import { covers, type Authority } from '../../policy/authority.ts';
+import type { Authority } from '../../policy/authority.ts';
 import { printGrants } from '../../policy/limits.ts';
-import type { Actor, KeyFunctions, SecretId } from '../../ports.ts';
-import type { KeyFunctionName } from '../../sql/statement.ts';
+import type { SecretId } from '../../ports.ts';
+import type { SecretBox } from '../../shared/secret-box.ts';
+import { brokenIndex, type Act } from '../act.ts';
+import { refuseStronger, refuseWider, type KeyActor } from './actor.ts';
 import type { KeyHasher } from './hasher.ts';
 import {
-  checkedAgent,
-  checkedAuthority,
-  checkedDescription,
   lookupPrefix,
+  newEnvironmentSecret,
   newKeyId,
   newSecret,
+  shownPrefix,
+  uncollectedPurpose,
 } from './model.ts';
-import { endSecrets, insertKey, insertSecret, lockActiveKey, markRevoked } from './store.ts';
+import {
+  countKeys,
+  insertKey,
+  lockEnvironment,
+  markRevoked,
+  type KeyPlace,
+  type LockedKey,
+} from './store.ts';
+import { endSecrets, endSecretsAt, insertSecret } from './secret-store.ts';
+import { changeKey, type KeyChange } from './changes.ts';
+import { forgetUncollected, noteRotation, takeUncollected } from './schedule-store.ts';
 
-export interface KeyServiceParts {
-  readonly db: Kysely<ControlSchema>;
-  readonly hasher: KeyHasher;
-  /** Told of ended secrets once the change is durable, before the caller hears of it. */
-  readonly onEnded: (secrets: readonly SecretId[]) => void;
+export interface KeyWish {
+  readonly envId: string;
+  readonly name: string;
+  readonly authority: Authority;
+  readonly description: string;
+  readonly expiresAt: Date | null;
+  readonly networks: readonly string[];
+  /** As given over REST; null: made by SQL, whose secrets look different. */
+  readonly givenScopes: readonly string[] | null;
+  /** null: only by hand. */
+  readonly rotateEveryDays: number | null;
 }
 
-/** Creates, rotates and revokes keys. Every act and its record are one transaction. */
-export class KeyService implements KeyFunctions {
-  private readonly parts: KeyServiceParts;
+export interface IssuedKey {
+  readonly keyId: string;
+  readonly secret: string;
+  readonly prefix: string;
+}
 
-  constructor(parts: KeyServiceParts) {
-    this.parts = parts;
+export interface KeyUpdate {
+  readonly change: KeyChange;
+  /** What it was, as far as it can be changed. */
+  readonly before: KeyChange;
+  readonly orgId: string;
+}
+
+export interface Rotation {
+  readonly graceHours: number;
+  /** Secrets made by SQL look different. */
+  readonly isRest: boolean;
+  /** By its schedule. */
+  readonly isAutomatic?: boolean;
+}
+
+export interface Rotated extends IssuedKey {
+  readonly secretId: string;
+  /** Those that there were. */
+  readonly oldEndsAt: Date;
+}
+
+const hourMs = 3_600_000;
+
+/** Keys, whoever asks for them: by SQL, over REST, on the command line. Each act is part of its caller's transaction. */
+export class KeyService {
+  private readonly hasher: KeyHasher;
+  private readonly onEnded: (secrets: readonly SecretId[]) => void;
+
+  /** @param onEnded told in this process at once; the others hear of it from the store. */
+  constructor(hasher: KeyHasher, onEnded: (secrets: readonly SecretId[]) => void) {
+    this.hasher = hasher;
+    this.onEnded = onEnded;
   }
 
-  call(name: KeyFunctionName, args: readonly (string | null)[], actor: Actor): Promise<string> {
-    const agent = checkedAgent(args[0] ?? null);
-    switch (name) {
-      case 'create_api_key':
-        return this.create(
-          agent,
-          checkedAuthority(args[1] ?? null, args[3]),
-          checkedDescription(args[2]),
-          actor,
-        );
-      case 'rotate_api_key':
-        return this.rotate(agent, actor);
-      case 'revoke_api_key':
-        return this.revoke(agent, actor);
-    }
-  }
-
-  private async create(
-    agent: string,
-    authority: Authority,
-    description: string,
-    actor: Actor,
-  ): Promise<string> {
-    refuseStronger(actor, authority, agent);
+  async create(act: Act, actor: KeyActor, wish: KeyWish): Promise<IssuedKey> {
+    const { envId, name, authority, description, expiresAt, networks, givenScopes } = wish;
+    const { rotateEveryDays } = wish;
+    refuseStronger(actor, authority, name);
+    refuseWider(actor, wish, name);
+    const place = await placeOf(act, envId);
+    await refuseTooMany(act, envId, place);
     const keyId = newKeyId();
-    const secret = await this.issue(authority.scope);
+    const issued = await this.issue(secretFor(givenScopes, authority, place));
     try {
-      await this.parts.db.transaction().execute(async (tx) => {
-        await insertKey(tx, { keyId, agent, authority, description });
-        await insertSecret(tx, { ...secret.row, keyId });
-        await appendIamRecords(tx, [
-          record('key.created', agent, actor, {
-            keyId,
-            scope: authority.scope,
-            limits: printGrants(authority),
-            description,
-          }),
-        ]);
+      await insertKey(act.tx, {
+        keyId,
+        envId,
+        name,
+        authority,
+        description,
+        createdBy: actor.id,
+        createdAt: act.now,
+        expiresAt,
+        networks,
+        givenScopes,
+        rotateEveryDays,
       });
     } catch (error) {
-      if (isUniqueViolation(error)) throw new HatiError('key_name_taken', { params: { agent } });
-      throw storeError(error);
+      if (brokenIndex(error) === 'api_keys_active_name')
+        throw new HatiError('key_name_taken', {
+          params: { agent: name },
+          details: { field: 'name', constraint: 'unique' },
+        });
+      throw error;
     }
-    return secret.secret;
-  }
-
-  private async rotate(agent: string, actor: Actor): Promise<string> {
-    const rotated = await this.changeActive(agent, actor, async (tx, key) => {
-      const ended = await endSecrets(tx, key.keyId);
-      const secret = await this.issue(key.authority.scope);
-      await insertSecret(tx, { ...secret.row, keyId: key.keyId });
-      await appendIamRecords(tx, [record('key.rotated', agent, actor, { keyId: key.keyId })]);
-      return { ended, result: secret.secret };
+    await insertSecret(act.tx, {
+      ...issued.row,
+      keyId,
+      issuedAt: act.now,
+      givenTo: actor.receiver,
     });
-    return rotated;
+    act.record({
+      action: 'key.created',
+      target: name,
+      orgId: place.orgId,
+      envId,
+      detail: {
+        keyId,
+        scope: authority.scope,
+        limits: printGrants(authority),
+        description,
+        expiresAt,
+        networks,
+        rotateEveryDays,
+      },
+    });
+    act.emit({
+      type: 'key.created',
+      orgId: place.orgId,
+      envId,
+      data: {
+        key_id: keyId,
+        name,
+        prefix: shownPrefix(issued.row.prefix),
+        scopes: [...(givenScopes ?? authority.scopes)],
+        expires_at: expiresAt?.toISOString() ?? null,
+        created_by: actor.id,
+      },
+    });
+    return { keyId, secret: issued.secret, prefix: issued.row.prefix };
   }
 
-  private revoke(agent: string, actor: Actor): Promise<string> {
-    return this.changeActive(agent, actor, async (tx, key) => {
-      const ended = await endSecrets(tx, key.keyId);
-      await markRevoked(tx, key.keyId);
-      await appendIamRecords(tx, [record('key.revoked', agent, actor, { keyId: key.keyId })]);
-      return { ended, result: agent };
+  /** `graceHours` is how long the secrets that there are go on; 0: they end at once. */
+  async rotate(
+    act: Act,
+    actor: KeyActor,
+    key: LockedKey,
+    { graceHours, isRest, isAutomatic = false }: Rotation,
+  ): Promise<Rotated> {
+    const { keyId, envId, name, authority } = key;
+    refuseStronger(actor, authority, name);
+    refuseWider(actor, key, name);
+    const place = await placeOf(act, envId);
+    const issued = await this.issue(secretFor(isRest ? [] : null, authority, place));
+    const oldEndsAt = new Date(act.now.getTime() + graceHours * hourMs);
+    if (graceHours === 0) await this.end(act, keyId);
+    else await endSecretsAt(act.tx, keyId, oldEndsAt);
+    await insertSecret(act.tx, {
+      ...issued.row,
+      keyId,
+      issuedAt: act.now,
+      givenTo: actor.receiver,
+    });
+    await noteRotation(act.tx, keyId, act.now);
+    const { orgId } = place;
+    const { secretId, prefix } = issued.row;
+    const detail = { keyId, graceHours, oldEndsAt, ...(isAutomatic && { isAutomatic }) };
+    act.record({ action: 'key.rotated', target: name, orgId, envId, detail });
+    act.emit({
+      type: 'key.rotated',
+      orgId,
+      envId,
+      data: {
+        key_id: keyId,
+        name,
+        new_prefix: shownPrefix(prefix),
+        old_key_expires_at: oldEndsAt.toISOString(),
+        grace_period_hours: graceHours,
+        rotated_at: act.now.toISOString(),
+        rotated_by: actor.id,
+        automatic: isAutomatic,
+      },
+    });
+    return { keyId, secretId, secret: issued.secret, prefix, oldEndsAt };
+  }
+
+  async revoke(act: Act, actor: KeyActor, key: LockedKey, orgId: string): Promise<void> {
+    const { keyId, envId, name, authority } = key;
+    refuseStronger(actor, authority, name);
+    await this.end(act, keyId);
+    await markRevoked(act.tx, keyId, { at: act.now, who: actor.id });
+    await forgetUncollected(act.tx, keyId);
+    act.record({ action: 'key.revoked', target: name, orgId, envId, detail: { keyId } });
+    act.emit({
+      type: 'key.revoked',
+      orgId,
+      envId,
+      data: { key_id: keyId, name, revoked_at: act.now.toISOString(), revoked_by: actor.id },
     });
   }
 
-  private async changeActive(
-    agent: string,
-    actor: Actor,
-    change: (
-      tx: Parameters<typeof lockActiveKey>[0],
-      key: NonNullable<Awaited<ReturnType<typeof lockActiveKey>>>,
-    ) => Promise<{ ended: readonly SecretId[]; result: string }>,
-  ): Promise<string> {
-    try {
-      const { ended, result } = await this.parts.db.transaction().execute(async (tx) => {
-        const key = await lockActiveKey(tx, agent);
-        if (key === undefined) throw new HatiError('key_unknown', { params: { agent } });
-        refuseStronger(actor, key.authority, agent);
-        return change(tx, key);
-      });
-      this.parts.onEnded(ended);
-      return result;
-    } catch (error) {
-      throw storeError(error);
-    }
+  async update(
+    act: Act,
+    actor: KeyActor,
+    key: LockedKey,
+    { change, before, orgId }: KeyUpdate,
+  ): Promise<void> {
+    const { keyId, envId, name, authority } = key;
+    refuseStronger(actor, authority, name);
+    if (change.networks !== undefined)
+      refuseWider(actor, { ...key, networks: change.networks }, name);
+    if (Object.keys(change).length === 0) return;
+    await changeKey(act.tx, keyId, act.now, change);
+    const detail = { keyId, before, after: { ...before, ...change } };
+    act.record({ action: 'key.updated', target: name, orgId, envId, detail });
   }
 
-  private async issue(scope: string): Promise<{
+  /** The secret that its schedule has made, for the first who asks. Throws where none waits. */
+  async collect(
+    act: Act,
+    actor: KeyActor,
+    key: LockedKey,
+    { box, orgId }: { readonly box: SecretBox; readonly orgId: string },
+  ): Promise<{ readonly secret: string; readonly issuedAt: Date }> {
+    const { keyId, envId, name, authority } = key;
+    refuseStronger(actor, authority, name);
+    refuseWider(actor, key, name);
+    const taken = await takeUncollected(act.tx, keyId, actor.receiver);
+    if (taken === undefined) throw new HatiError('nothing_to_collect');
+    const { secretId, sealed, createdAt: issuedAt } = taken;
+    const detail = { keyId, issuedAt };
+    act.record({ action: 'key.secret_collected', target: name, orgId, envId, detail });
+    return { secret: box.open(sealed, uncollectedPurpose(secretId)), issuedAt };
+  }
+
+  private async end(act: Act, keyId: string): Promise<void> {
+    const ended = await endSecrets(act.tx, keyId, act.now);
+    act.afterwards(() => this.onEnded(ended));
+  }
+
+  private async issue(secret: string): Promise<{
     secret: string;
     row: { secretId: string; prefix: string; hash: string };
   }> {
-    const secret = newSecret(scope);
-    const hash = await this.parts.hasher.hash(secret);
+    const hash = await this.hasher.hash(secret);
     return { secret, row: { secretId: randomUUID(), prefix: lookupPrefix(secret)!, hash } };
   }
 }
 
-/** Whoever got the secret of a stronger key would have become stronger; and nobody ends the keys of those above. */
-function refuseStronger({ principal }: Actor, key: Authority, agent: string): void {
-  if (!covers(principal.authority, key)) throw new HatiError('key_stronger', { params: { agent } });
+function secretFor(
+  givenScopes: readonly string[] | null,
+  { scope }: Authority,
+  { kind }: KeyPlace,
+): string {
+  return givenScopes === null ? newSecret(scope) : newEnvironmentSecret(kind);
 }
 
-function record(
-  action: IamRecord['action'],
-  agent: string,
-  actor: Actor,
-  detail: IamRecord['detail'],
-): IamRecord {
-  const { principal, source } = actor;
-  return {
-    action,
-    actor: principal.agent,
-    actorKeyId: principal.kind === 'key' ? principal.keyId : null,
-    source,
-    target: agent,
-    detail,
-  };
+/** Where a secret may be made. */
+async function placeOf(act: Act, envId: string): Promise<KeyPlace> {
+  const place = await lockEnvironment(act.tx, envId);
+  if (place === undefined)
+    throw new HatiError('resource_unknown', { params: { what: 'environment' } });
+  if (place.status === 'active') return place;
+  throw new HatiError('conflict', {
+    params: { message: `the environment is ${place.status}` },
+    details: { status: place.status },
+  });
 }
 
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23505';
-}
-
-function storeError(error: unknown): HatiError {
-  return error instanceof HatiError ? error : new HatiError('store_unreachable', { cause: error });
+async function refuseTooMany(act: Act, envId: string, { tier }: KeyPlace): Promise<void> {
+  const limit = tiers[tier].keysPerEnvironment;
+  if (limit === Infinity || (await countKeys(act.tx, envId, limit)) < limit) return;
+  throw new HatiError('too_many_keys', { params: { limit }, details: { limit } });
 }

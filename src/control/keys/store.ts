@@ -1,112 +1,191 @@
-import { sql, type Kysely, type Transaction } from 'kysely';
-import { LRUCache } from 'lru-cache';
-import { authorityOf, parseScopes, type Authority } from '../../policy/authority.ts';
-import { noGrants, parseGrants, printGrants } from '../../policy/limits.ts';
-import type { KeyId, SecretId } from '../../ports.ts';
+import type { Kysely, Transaction } from 'kysely';
+import type { Tier } from '../../api/tiers.ts';
+import type { Authority } from '../../policy/authority.ts';
+import { printGrants } from '../../policy/limits.ts';
+import type { EnvironmentId, KeyId, SecretId } from '../../ports.ts';
+import { HatiError } from '../../errors.ts';
+import { activeSecrets, storedAuthority } from './verification-store.ts';
 import type { ControlSchema } from '../../database/schema.ts';
+import type { EnvironmentKind } from './model.ts';
 
-export interface StoredSecret {
-  readonly keyId: KeyId;
-  readonly secretId: SecretId;
-  readonly agent: string;
-  readonly authority: Authority;
-  readonly hash: string;
-}
-
-/** The channel on which every proxy of a store hears of secrets that end. The payload is the secret's id. */
-export const endedChannel = 'hatidata_secret_ended';
-
-/** Keys that may do the same share one, so that what was judged for one key is known for the others. */
-const authorities = new LRUCache<string, Authority>({ max: 1_000 });
-
-/** What a key's row says that it may do; undefined where this version does not understand it: then it may nothing. */
-function storedAuthority(scope: string, limits: string | null): Authority | undefined {
-  const key = JSON.stringify([scope, limits]);
-  const known = authorities.get(key);
-  if (known !== undefined) return known;
-  const authority = readAuthority(scope, limits);
-  if (authority !== undefined) authorities.set(key, authority);
-  return authority;
-}
-
-function readAuthority(scope: string, limits: string | null): Authority | undefined {
-  const scopes = parseScopes(scope);
-  if (scopes === undefined) return undefined;
-  try {
-    const grants = limits === null ? noGrants : parseGrants(limits);
-    return authorityOf(scopes, grants.limits, grants.functions);
-  } catch {
-    return undefined;
-  }
-}
-
-/** An active secret by its prefix. */
-export async function findActiveSecret(
+/** The environment whose engine is that of the configuration. */
+export async function firstEnvironment(
   db: Kysely<ControlSchema>,
-  prefix: string,
-): Promise<StoredSecret | undefined> {
+): Promise<{ readonly envId: EnvironmentId; readonly orgId: string }> {
   const row = await db
-    .selectFrom('api_key_secrets as s')
-    .innerJoin('api_keys as k', 'k.key_id', 's.key_id')
-    .select(['k.key_id', 's.secret_id', 'k.agent_id', 'k.scope', 'k.limits', 's.hash'])
-    .where('s.prefix', '=', prefix)
-    .where('s.ended_at', 'is', null)
-    .where('k.revoked_at', 'is', null)
+    .selectFrom('environments')
+    .select(['env_id', 'org_id'])
+    .where('is_first', '=', true)
+    .executeTakeFirstOrThrow();
+  return { envId: row.env_id as EnvironmentId, orgId: row.org_id };
+}
+
+export interface KeyPlace {
+  readonly orgId: string;
+  readonly kind: EnvironmentKind;
+  readonly status: 'provisioning' | 'active' | 'archived';
+  readonly tier: Tier;
+}
+
+/** Locked so that no two count its keys at once. */
+export async function lockEnvironment(
+  tx: Transaction<ControlSchema>,
+  envId: string,
+): Promise<KeyPlace | undefined> {
+  const row = await tx
+    .selectFrom('environments as e')
+    .innerJoin('organizations as o', 'o.org_id', 'e.org_id')
+    .select(['o.org_id', 'e.kind', 'e.status', 'o.tier'])
+    .where('e.env_id', '=', envId)
+    .where('o.status', '=', 'active')
+    .forUpdate('e')
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const authority = storedAuthority(row.scope, row.limits);
-  if (authority === undefined) return undefined;
-  return {
-    keyId: row.key_id as KeyId,
-    secretId: row.secret_id as SecretId,
-    agent: row.agent_id,
-    authority,
-    hash: row.hash,
-  };
+  return { orgId: row.org_id, kind: row.kind, status: row.status, tier: row.tier };
 }
 
-/** Of the given secrets, those that are still active. */
-export async function activeAmong(
-  db: Kysely<ControlSchema>,
-  secrets: readonly SecretId[],
-): Promise<Set<SecretId>> {
-  const rows = await db
-    .selectFrom('api_key_secrets as s')
-    .innerJoin('api_keys as k', 'k.key_id', 's.key_id')
-    .select('s.secret_id')
-    .where('s.secret_id', '=', sql<string>`ANY(${[...secrets]}::uuid[])`)
-    .where('s.ended_at', 'is', null)
-    .where('k.revoked_at', 'is', null)
-    .execute();
-  return new Set(rows.map((row) => row.secret_id as SecretId));
+/** Keys that are not revoked, counted up to `most`. */
+export async function countKeys(
+  tx: Transaction<ControlSchema>,
+  envId: string,
+  most: number,
+): Promise<number> {
+  const { count } = await tx
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('api_keys')
+        .select('key_id')
+        .where('env_id', '=', envId)
+        .where('revoked_at', 'is', null)
+        .limit(most)
+        .as('counted'),
+    )
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
-export interface LockedKey {
+export interface LockedKey extends KeyBounds {
   readonly keyId: KeyId;
+  readonly envId: string;
+  readonly name: string;
   readonly authority: Authority;
+  readonly revokedAt: Date | null;
+  readonly revokedBy: string | null;
+  readonly version: number;
 }
 
-/** The active key of an agent, locked until the transaction ends. */
+function lockedKeys(tx: Transaction<ControlSchema>) {
+  return tx
+    .selectFrom('api_keys')
+    .select([
+      'key_id',
+      'env_id',
+      'agent_id',
+      'scope',
+      'limits',
+      'revoked_at',
+      'revoked_by',
+      'expires_at',
+      'ip_allowlist',
+      'version',
+    ])
+    .forUpdate();
+}
+
+/** The active key of a name, locked until the transaction ends. */
 export async function lockActiveKey(
   tx: Transaction<ControlSchema>,
-  agent: string,
+  envId: string,
+  name: string,
 ): Promise<LockedKey | undefined> {
-  const row = await tx
-    .selectFrom('api_keys')
-    .select(['key_id', 'scope', 'limits'])
-    .where('agent_id', '=', agent)
+  const row = await lockedKeys(tx)
+    .where('env_id', '=', envId)
+    .where('agent_id', '=', name)
     .where('revoked_at', 'is', null)
-    .forUpdate()
     .executeTakeFirst();
-  const authority = row && storedAuthority(row.scope, row.limits);
-  return authority && { keyId: row.key_id as KeyId, authority };
+  return row && locked(row);
+}
+
+/** Revoked ones as well. */
+export async function lockKey(
+  tx: Transaction<ControlSchema>,
+  envId: string,
+  keyId: string,
+): Promise<LockedKey | undefined> {
+  const row = await lockedKeys(tx)
+    .where('env_id', '=', envId)
+    .where('key_id', '=', keyId)
+    .executeTakeFirst();
+  return row && locked(row);
+}
+
+function locked(row: {
+  key_id: string;
+  env_id: string;
+  agent_id: string;
+  scope: string;
+  limits: string | null;
+  revoked_at: Date | null;
+  revoked_by: string | null;
+  expires_at: Date | null;
+  ip_allowlist: string[];
+  version: number;
+}): LockedKey | undefined {
+  const authority = storedAuthority(row.scope, row.limits);
+  return (
+    authority && {
+      keyId: row.key_id as KeyId,
+      envId: row.env_id,
+      name: row.agent_id,
+      authority,
+      revokedAt: row.revoked_at,
+      revokedBy: row.revoked_by,
+      expiresAt: row.expires_at,
+      networks: row.ip_allowlist,
+      version: row.version,
+    }
+  );
+}
+
+/** From where and until when a key is good. */
+export interface KeyBounds {
+  /** None: from anywhere. */
+  readonly networks: readonly string[];
+  readonly expiresAt: Date | null;
+}
+
+/**
+ * A key that acts, until the transaction ends: whoever revokes or rotates it waits, and finds what it has made. Throws
+ * `credential_invalid` where it or its secret has ended meanwhile. No two acts of it are held at once, so that none waits for the other.
+ */
+export async function holdKey(
+  db: Kysely<ControlSchema>,
+  { keyId, secretId }: { readonly keyId: KeyId; readonly secretId: SecretId },
+  now: Date,
+): Promise<KeyBounds> {
+  const held = await activeSecrets(db, now)
+    .select(['k.ip_allowlist', 'k.expires_at'])
+    .where('k.key_id', '=', keyId)
+    .where('s.secret_id', '=', secretId)
+    .forNoKeyUpdate(['k', 's'])
+    .executeTakeFirst();
+  if (held === undefined) throw new HatiError('credential_invalid');
+  return { networks: held.ip_allowlist, expiresAt: held.expires_at };
 }
 
 export interface NewKey {
   readonly keyId: string;
-  readonly agent: string;
+  readonly envId: string;
+  readonly name: string;
   readonly authority: Authority;
   readonly description: string;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly networks: readonly string[];
+  readonly givenScopes: readonly string[] | null;
+  readonly rotateEveryDays: number | null;
 }
 
 export async function insertKey(tx: Transaction<ControlSchema>, key: NewKey): Promise<void> {
@@ -114,74 +193,38 @@ export async function insertKey(tx: Transaction<ControlSchema>, key: NewKey): Pr
     .insertInto('api_keys')
     .values({
       key_id: key.keyId,
-      agent_id: key.agent,
+      env_id: key.envId,
+      agent_id: key.name,
       scope: key.authority.scope,
       limits: printGrants(key.authority),
       description: key.description,
+      created_by: key.createdBy,
+      created_at: key.createdAt,
+      expires_at: key.expiresAt,
+      ip_allowlist: [...key.networks],
+      given_scopes: key.givenScopes && [...key.givenScopes],
       revoked_at: null,
       last_used_at: null,
+      rotate_every_days: key.rotateEveryDays,
+      next_rotation_at: nextRotation(key.createdAt, key.rotateEveryDays),
     })
     .execute();
 }
 
-export interface NewSecret {
-  readonly secretId: string;
-  readonly keyId: string;
-  readonly prefix: string;
-  readonly hash: string;
+export function nextRotation(from: Date, days: number | null): Date | null {
+  return days === null ? null : new Date(from.getTime() + days * dayMs);
 }
 
-export async function insertSecret(
-  tx: Transaction<ControlSchema>,
-  secret: NewSecret,
-): Promise<void> {
-  await tx
-    .insertInto('api_key_secrets')
-    .values({
-      secret_id: secret.secretId,
-      key_id: secret.keyId,
-      prefix: secret.prefix,
-      hash: secret.hash,
-      ended_at: null,
-    })
-    .execute();
-}
+const dayMs = 24 * 3_600_000;
 
-/** Ends every secret of a key and tells all proxies when the transaction commits. */
-export async function endSecrets(
+export async function markRevoked(
   tx: Transaction<ControlSchema>,
   keyId: string,
-): Promise<SecretId[]> {
-  const ended = await tx
-    .updateTable('api_key_secrets')
-    .set({ ended_at: sql<Date>`now()` })
-    .where('key_id', '=', keyId)
-    .where('ended_at', 'is', null)
-    .returning('secret_id')
-    .execute();
-  for (const row of ended) {
-    await sql`SELECT pg_catalog.pg_notify(${endedChannel}, ${row.secret_id})`.execute(tx);
-  }
-  return ended.map((row) => row.secret_id as SecretId);
-}
-
-export async function markRevoked(tx: Transaction<ControlSchema>, keyId: string): Promise<void> {
+  by: { readonly at: Date; readonly who: string },
+): Promise<void> {
   await tx
     .updateTable('api_keys')
-    .set({ revoked_at: sql<Date>`now()` })
+    .set({ revoked_at: by.at, revoked_by: by.who })
     .where('key_id', '=', keyId)
     .execute();
-}
-
-/** Notes uses in one statement; a later time is never replaced by an earlier one. */
-export async function noteUses(
-  db: Kysely<ControlSchema>,
-  uses: ReadonlyMap<KeyId, Date>,
-): Promise<void> {
-  const times = [...uses.values()].map((time) => time.toISOString());
-  await sql`
-    UPDATE hatidata.api_keys k
-       SET last_used_at = greatest(k.last_used_at, u.at)
-      FROM unnest(${[...uses.keys()]}::text[], ${times}::timestamptz[]) AS u (key_id, at)
-     WHERE k.key_id = u.key_id`.execute(db);
 }

@@ -1,4 +1,10 @@
-import type { Description, StatusRelations, SystemRelations, SystemResult } from '../../ports.ts';
+import type {
+  Description,
+  Principal,
+  StatusRelations,
+  SystemRelations,
+  SystemResult,
+} from '../../ports.ts';
 import type { Statement } from '../../sql/statement.ts';
 import { keySchema } from '../../sql/system-call.ts';
 import { EngineError } from '../../wire/engine-error.ts';
@@ -13,7 +19,7 @@ import {
 import { Backend, Frontend } from '../../wire/protocol.ts';
 import { MessageWriter } from '../../wire/writer.ts';
 import type { Answer, SystemConnection } from './connection.ts';
-import { statusSetting } from './status-setting.ts';
+import { settingsAhead } from './settings-ahead.ts';
 
 export interface SystemRelationsParts {
   readonly connection: SystemConnection;
@@ -33,8 +39,8 @@ export class StoreSystemRelations implements SystemRelations {
     this.parts = parts;
   }
 
-  async query(statement: Statement): Promise<Buffer> {
-    const answers = await this.read(statement, query(statement.text));
+  async query(statement: Statement, asker: Principal): Promise<Buffer> {
+    const answers = await this.read(statement, asker, query(statement.text));
     return Buffer.concat(answers.map((answer) => answer.raw));
   }
 
@@ -52,10 +58,12 @@ export class StoreSystemRelations implements SystemRelations {
     statement: Statement,
     parameterTypes: readonly number[],
     bind: Buffer,
+    asker: Principal,
   ): Promise<SystemResult> {
     const { text } = statement;
     const answers = await this.read(
       statement,
+      asker,
       Buffer.concat([
         parse({ name: '', text, parameterTypes }),
         new MessageWriter().cstring('').cstring('').add(bind).finish(Frontend.Bind),
@@ -70,10 +78,10 @@ export class StoreSystemRelations implements SystemRelations {
     };
   }
 
-  private async read(statement: Statement, messages: Buffer): Promise<Answer[]> {
+  private async read(statement: Statement, asker: Principal, messages: Buffer): Promise<Answer[]> {
     const { flushUses, status } = this.parts;
     if (statement.relations.some(({ schema }) => schema === keySchema)) await flushUses();
-    return this.exchange(messages, () => statusSetting(statement, status));
+    return this.exchange(messages, () => settingsAhead(statement, asker, status));
   }
 
   /** An error that the store gave to the client's statement is the client's to see. */

@@ -6,12 +6,17 @@
  * This is the only code that connects as the superuser.
  */
 import { Client } from 'pg';
-import { agentIdentitySql } from '../agent-identity.ts';
-import { compatibilitySql } from './compatibility.ts';
+import { dataDatabaseSql, fillDataDatabase } from './data-database.ts';
+import {
+  databaseOf,
+  environmentPassword,
+  environmentPrefix,
+  firstDatabase,
+  type DataDatabase,
+} from './environments.ts';
 import { EmbeddedServerError } from './error.ts';
 import { functionPrivilegesSql } from './function-privileges.ts';
 import { matchesVerifier, scramVerifier } from '../scram.ts';
-import { readerFunctionsSql } from './reader-functions.ts';
 import { roleNames, type EmbeddedRole, type Secrets } from './secrets.ts';
 
 export interface Endpoint {
@@ -19,9 +24,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
-export const databaseNames = { data: 'hatidata', control: 'hatidata_control' } as const;
+export const databaseNames = { data: firstDatabase.database, control: 'hatidata_control' } as const;
 
-const { reader, writer, control, system } = roleNames;
+const { control, system } = roleNames;
 const clientRoles = [
   'reader',
   'writer',
@@ -33,25 +38,52 @@ export async function bootstrap(endpoint: Endpoint, secrets: Secrets): Promise<v
   await asSuperuser(endpoint, 'postgres', secrets, async (client) => {
     for (const role of clientRoles) await ensureRole(client, roleNames[role], secrets[role]);
     await client.query(rolesSql);
-    await ensureDatabase(client, databaseNames.data, writer);
+    await ensureDatabase(client, databaseNames.data, firstDatabase.writer);
     await ensureDatabase(client, databaseNames.control, control);
     await client.query(databasesSql);
+    await client.query(dataDatabaseSql(firstDatabase));
   });
-  await asSuperuser(endpoint, databaseNames.data, secrets, async (client) => {
-    await client.query('BEGIN');
-    await client.query(schemasSql);
-    await client.query(readerSql);
-    await client.query(agentIdentitySql.join(';'));
-    await client.query(hiddenFromDumpsSql);
-    await client.query(readerFunctionsSql);
-    await client.query(compatibilitySql);
-    await client.query(functionPrivilegesSql(writer, reader));
-    await client.query('COMMIT');
-  });
+  await fill(endpoint, secrets, firstDatabase);
   await asSuperuser(endpoint, databaseNames.control, secrets, async (client) => {
     await client.query('BEGIN');
     await client.query(functionPrivilegesSql(control, system));
     await client.query('COMMIT');
+  });
+  for (const environment of await environmentsIn(endpoint, secrets))
+    await provisionEnvironment(endpoint, secrets, environment);
+}
+
+/** Makes the database of an environment with its roles, or puts right what is there. */
+export async function provisionEnvironment(
+  endpoint: Endpoint,
+  secrets: Secrets,
+  environment: string,
+): Promise<void> {
+  const names = databaseOf(environment);
+  await asSuperuser(endpoint, 'postgres', secrets, async (client) => {
+    for (const role of ['reader', 'writer'] as const)
+      await ensureRole(client, names[role], environmentPassword(secrets.control, names, role));
+    await ensureDatabase(client, names.database, names.writer);
+    await client.query(dataDatabaseSql(names));
+  });
+  await fill(endpoint, secrets, names);
+}
+
+async function fill(endpoint: Endpoint, secrets: Secrets, names: DataDatabase): Promise<void> {
+  await asSuperuser(endpoint, names.database, secrets, async (client) => {
+    await client.query('BEGIN');
+    await fillDataDatabase(client, names);
+    await client.query('COMMIT');
+  });
+}
+
+async function environmentsIn(endpoint: Endpoint, secrets: Secrets): Promise<string[]> {
+  return await asSuperuser(endpoint, 'postgres', secrets, async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      'SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname, $1) ORDER BY datname',
+      [environmentPrefix],
+    );
+    return rows.map(({ datname }) => `env_${datname.slice(environmentPrefix.length)}`);
   });
 }
 
@@ -59,68 +91,11 @@ const rolesSql = `
   GRANT pg_signal_backend TO ${control};
   -- For proxies that know this store by its URL, and so have no login of that role.
   GRANT ${system} TO ${control} WITH INHERIT FALSE, SET TRUE;
-  ALTER ROLE ${reader} SET default_transaction_read_only = on;
 `;
 
 const databasesSql = `
-  REVOKE ALL ON DATABASE postgres, template1, ${databaseNames.data}, ${databaseNames.control} FROM PUBLIC;
-  GRANT CONNECT ON DATABASE ${databaseNames.data} TO ${reader}, ${writer};
+  REVOKE ALL ON DATABASE postgres, template1, ${databaseNames.control} FROM PUBLIC;
   GRANT CONNECT ON DATABASE ${databaseNames.control} TO ${system};
-  -- What we read must be what the engine reads; the owner of a database could say otherwise for every login.
-  ALTER DATABASE ${databaseNames.data} RESET standard_conforming_strings;
-  ALTER DATABASE ${databaseNames.data} RESET client_encoding;
-  -- With another role nobody could log in.
-  ALTER DATABASE ${databaseNames.data} RESET role;
-  DO $$ BEGIN
-    IF NOT EXISTS (
-      SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-      WHERE datname = '${databaseNames.data}' AND setrole = 0
-        AND EXISTS (SELECT FROM unnest(setconfig) AS item WHERE item LIKE 'search_path=%')
-    ) THEN
-      ALTER DATABASE ${databaseNames.data} SET search_path = main, public;
-    END IF;
-  END $$;
-`;
-
-const schemasSql = `
-  CREATE SCHEMA IF NOT EXISTS main AUTHORIZATION ${writer};
-  CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION pg_database_owner;
-`;
-
-/**
- * The reader may read what the writer makes, now and later. Not by pg_read_all_data: that role also reads pg_authid,
- * the password verifiers of every role, and whatever else the system catalogues keep closed.
- */
-const readerSql = `
-  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT USAGE ON SCHEMAS TO ${reader};
-  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON TABLES TO ${reader};
-  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} GRANT SELECT ON SEQUENCES TO ${reader};
-  -- Code of the writer's (functions, and what calls them: operators, casts, domains, aggregates) is not the reader's to
-  -- run, unless it is granted to it by name.
-  ALTER DEFAULT PRIVILEGES FOR ROLE ${writer} REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
-  DO $$
-  DECLARE
-    name text;
-  BEGIN
-    FOR name IN SELECT quote_ident(nspname) FROM pg_namespace
-                 WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
-      EXECUTE format('GRANT USAGE ON SCHEMA %s TO ${reader}', name);
-      EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO ${reader}', name);
-      EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %s TO ${reader}', name);
-    END LOOP;
-  END $$;
-`;
-
-/** pg_dump leaves out what belongs to an extension, so a dump of one project restores in another, which has these too. */
-const hiddenFromDumpsSql = `
-  DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_depend WHERE objid = 'hatidata'::regnamespace AND deptype = 'e') THEN
-      ALTER EXTENSION plpgsql ADD SCHEMA hatidata;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_depend WHERE objid = 'hatidata.agent_id'::regproc AND deptype = 'e') THEN
-      ALTER EXTENSION plpgsql ADD FUNCTION hatidata.agent_id();
-    END IF;
-  END $$;
 `;
 
 async function ensureRole(client: Client, name: string, password: string): Promise<void> {
@@ -139,13 +114,15 @@ async function ensureRole(client: Client, name: string, password: string): Promi
   }
   // Settings that the role could give itself, for all databases and for one.
   await client.query(`ALTER ROLE ${name} RESET ALL`);
-  for (const database of Object.values(databaseNames)) {
-    const { rowCount } = await client.query(
-      'SELECT FROM pg_catalog.pg_database WHERE datname = $1',
-      [database],
-    );
-    if (rowCount === 1) await client.query(`ALTER ROLE ${name} IN DATABASE ${database} RESET ALL`);
-  }
+  const { rows: databases } = await client.query<{ datname: string }>(
+    `SELECT d.datname FROM pg_catalog.pg_db_role_setting s
+       JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+       JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+      WHERE r.rolname = $1`,
+    [name],
+  );
+  for (const { datname } of databases)
+    await client.query(`ALTER ROLE ${name} IN DATABASE ${datname} RESET ALL`);
 }
 
 async function ensureDatabase(client: Client, name: string, owner: string): Promise<void> {
@@ -173,12 +150,12 @@ const ownSettings = [
   .map((setting) => `-c ${setting}`)
   .join(' ');
 
-async function asSuperuser(
+async function asSuperuser<T>(
   endpoint: Endpoint,
   database: string,
   secrets: Secrets,
-  work: (client: Client) => Promise<void>,
-): Promise<void> {
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const client = new Client({
     ...endpoint,
     database,
@@ -193,7 +170,7 @@ async function asSuperuser(
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await work(client);
+    return await work(client);
   } catch (error) {
     throw explainBootstrap(error);
   } finally {

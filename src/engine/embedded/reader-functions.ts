@@ -6,9 +6,7 @@
  * Everything here is the superuser's, and pg_dump leaves it out: functions in pg_catalog (whoever calls them can grant no more
  * than by GRANT), and an event trigger that belongs to the extension plpgsql.
  */
-import { engineRoles } from '../roles.ts';
-
-const { reader, writer } = engineRoles;
+import type { DataDatabase } from './environments.ts';
 
 /** Parts of an aggregate run with the rights of its owner, so they count as the aggregate itself. */
 const isHarmless = `
@@ -24,7 +22,7 @@ const isHarmless = `
  */
 const searchPath = 'SET search_path = pg_catalog, pg_temp';
 
-export const readerFunctionsSql = `
+export const readerFunctionsSql = ({ reader, writer }: DataDatabase): string => `
 CREATE OR REPLACE FUNCTION pg_catalog.hatidata_share_function(routine pg_catalog.oid) RETURNS pg_catalog.void
 LANGUAGE plpgsql ${searchPath} AS $share$
 DECLARE

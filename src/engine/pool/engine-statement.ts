@@ -27,8 +27,15 @@ export interface StatementSource {
 export function newEngineStatement({ text, parameterTypes }: StatementSource): EngineStatement {
   lastNumber += 1;
   const name = `${prefix}${lastNumber}`;
-  const message = parse({ name, text, parameterTypes });
+  const message = inOwnMemory(parse({ name, text, parameterTypes }));
   return { name, parse: message, parameterTypes, text, bytes: message.length * 3 + 1_000 };
+}
+
+/** It is kept for long, and as a part of memory that Buffers share it would keep all of that: 64 KiB for each. */
+function inOwnMemory(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }
 
 /** Names that only we may give. */

@@ -3,6 +3,7 @@ import type { Leaving } from '../../policy/session-use.ts';
 import { errorField } from '../../wire/error-fields.ts';
 import { sync, terminate } from '../../wire/frontend-messages.ts';
 import { Backend, headerBytes } from '../../wire/protocol.ts';
+import { lendReads } from '../../wire/shared-reads.ts';
 import type { UpstreamConnection, UpstreamSession } from '../upstream.ts';
 import type { PoolCounts } from './counts.ts';
 import { answerFramer, Collector, type Exchanged } from './exchange.ts';
@@ -82,6 +83,7 @@ export class EngineLink {
     this.onClosed = onClosed;
     this.receiver = this.idleReceiver;
     const { socket } = upstream;
+    lendReads(socket);
     socket.on('data', (chunk: Buffer) => this.receiver.onData(chunk));
     socket.on('end', () => this.gone());
     socket.on('close', () => this.gone());

@@ -8,7 +8,7 @@ import type { FrontendFramer, FrontendMessage } from '../../wire/framing.ts';
 import { Frontend } from '../../wire/protocol.ts';
 import { isWholeBatch } from '../../wire/whole-batch.ts';
 import type { ClientStatement } from '../client-statements.ts';
-import { nothing } from '../response-queue.ts';
+import { nothing } from '../expected.ts';
 import type { InForce } from '../session-state.ts';
 import { noteSlowStandIn } from '../stand-in-statements.ts';
 import type { FastLaneParts } from './fast-lane-parts.ts';
@@ -216,7 +216,8 @@ export class FastLane implements Rider, Seeker {
   receive(chunk: Buffer): Buffer | undefined {
     const { engine } = this.parts;
     if (this.beginning === undefined) return engine.onShared(chunk);
-    const bytes = Buffer.concat([this.beginning, chunk]);
+    const { beginning } = this;
+    const bytes = beginning.length === 0 ? chunk : Buffer.concat([beginning, chunk]);
     const found = firstWords(bytes);
     this.beginning = found === undefined ? bytes : undefined;
     switch (found) {

@@ -1,17 +1,20 @@
 import type { PoolMode } from '../../config.ts';
 import type { EngineLink } from '../../engine/pool/link.ts';
 import type { EnginePool, PoolLook } from '../../engine/pool/pool.ts';
-import type { EngineRole } from '../../engine/roles.ts';
 import type { PoolNumbers } from '../../metrics/sources.ts';
-import type { StatusRelations, StatusRow } from '../../ports.ts';
+import type { EnvironmentId, Principal, StatusRelations, StatusRow } from '../../ports.ts';
 import type { StatementReader } from '../../sql/reader.ts';
+import type { EngineSide } from '../engine-side.ts';
 import type { LiveSessions } from '../live-sessions.ts';
 import { clientRow } from './clients.ts';
 import { serverRow, stateOf, type Held } from './servers.ts';
 import { statementRows } from './statements.ts';
 
 export interface StatusParts {
-  readonly pools: Readonly<Record<EngineRole, EnginePool>>;
+  /** Those that are in use. */
+  readonly engines: () => Iterable<readonly [EnvironmentId, Pick<EngineSide, 'pools'>]>;
+  /** The one of whoever runs the proxy. */
+  readonly first: EnvironmentId;
   readonly pooling: PoolMode;
   readonly sessions: LiveSessions;
   readonly reader: Pick<StatementReader, 'known' | 'parserCounts'>;
@@ -25,25 +28,26 @@ export class Status implements StatusRelations {
     this.parts = parts;
   }
 
-  readonly clients = (): readonly StatusRow[] => {
-    const roles = new Map(this.looks().map(({ role, pool }) => [pool, role]));
+  readonly clients = (asker: Principal): readonly StatusRow[] => {
+    const names = new Map(this.looks().map(({ name, pool }) => [pool, name]));
     return this.parts.sessions
       .look()
-      .map(([id, look]) => clientRow(id, roles.get(look.pool) ?? '', look));
+      .filter(([, { actor }]) => sees(asker, environmentOf(actor.principal, this.parts.first)))
+      .map(([id, look]) => clientRow(id, names.get(look.pool) ?? '', look));
   };
 
-  readonly servers = (): readonly StatusRow[] => {
+  readonly servers = (asker: Principal): readonly StatusRow[] => {
     const held = this.held();
-    return this.looks().flatMap(({ role, look: { links, idle } }) =>
+    return this.looks(asker).flatMap(({ name, look: { links, idle } }) =>
       [...links].map((link) => {
         const holder = held.get(link);
-        return serverRow(role, link, { state: stateOf(link, idle, holder), held: holder });
+        return serverRow(name, link, { state: stateOf(link, idle, holder), held: holder });
       }),
     );
   };
 
-  readonly pools = (): readonly StatusRow[] =>
-    this.poolNumbers().map(
+  readonly pools = (asker: Principal): readonly StatusRow[] =>
+    this.poolNumbers(asker).map(
       ({ role, size, states, waiting, longestWaitSeconds, isAway, counts }) => ({
         instance: process.pid,
         pool: role,
@@ -65,11 +69,16 @@ export class Status implements StatusRelations {
       }),
     );
 
-  readonly statements = (): Promise<readonly StatusRow[]> => statementRows(this.parts.reader);
+  /** Texts are of all environments together, so they are the operator's to see. */
+  readonly statements = async (asker: Principal): Promise<readonly StatusRow[]> =>
+    asker.kind === 'localAdministrator' || asker.environment === this.parts.first
+      ? await statementRows(this.parts.reader)
+      : [];
 
-  poolNumbers(): readonly PoolNumbers[] {
+  /** @param asker undefined: of all environments */
+  poolNumbers(asker?: Principal): readonly PoolNumbers[] {
     const held = this.held();
-    return this.looks().map(({ role, look }) => {
+    return this.looks(asker).map(({ name, look }) => {
       const { size, links, idle, opening, waiting, longestWaitSeconds, isAway, counts } = look;
       const states = { in_use: 0, pinned: 0, idle: 0, opening };
       for (const link of links) {
@@ -77,16 +86,21 @@ export class Status implements StatusRelations {
         // It has its place until it is gone.
         states[state === 'closing' ? 'in_use' : state] += 1;
       }
-      return { role, size, states, waiting, longestWaitSeconds, isAway, counts };
+      return { role: name, size, states, waiting, longestWaitSeconds, isAway, counts };
     });
   }
 
-  private looks(): readonly { role: EngineRole; pool: EnginePool; look: PoolLook }[] {
-    const { reader, writer } = this.parts.pools;
-    return [
-      { role: 'reader', pool: reader, look: reader.look() },
-      { role: 'writer', pool: writer, look: writer.look() },
-    ];
+  private looks(asker?: Principal): readonly { name: string; pool: EnginePool; look: PoolLook }[] {
+    const { engines, first } = this.parts;
+    return [...engines()]
+      .filter(([environment]) => asker === undefined || sees(asker, environment))
+      .flatMap(([environment, { pools }]) =>
+        (['reader', 'writer'] as const).map((role) => ({
+          name: environment === first ? role : `${environment} ${role}`,
+          pool: pools[role],
+          look: pools[role].look(),
+        })),
+      );
   }
 
   private held(): ReadonlyMap<EngineLink, Held> {
@@ -96,4 +110,13 @@ export class Status implements StatusRelations {
         .flatMap(([id, { link, pins }]) => (link === undefined ? [] : [[link, { id, pins }]])),
     );
   }
+}
+
+/** Keys see what is of their own environment, the local administrator all. */
+function sees(asker: Principal, environment: EnvironmentId): boolean {
+  return asker.kind === 'localAdministrator' || asker.environment === environment;
+}
+
+function environmentOf(principal: Principal, first: EnvironmentId): EnvironmentId {
+  return principal.kind === 'key' ? principal.environment : first;
 }

@@ -1,5 +1,5 @@
-import type { StatusRelation, StatusRelations, StatusRow } from '../../ports.ts';
-import { statusSchema } from '../../sql/system-call.ts';
+import type { Principal, StatusRelation, StatusRelations } from '../../ports.ts';
+import { keySchema, statusSchema } from '../../sql/system-call.ts';
 import type { Statement } from '../../sql/statement.ts';
 import { parse, executePortal, sync } from '../../wire/frontend-messages.ts';
 import { Frontend } from '../../wire/protocol.ts';
@@ -12,25 +12,32 @@ import { MessageWriter } from '../../wire/writer.ts';
 
 const statusNames: readonly StatusRelation[] = ['clients', 'pools', 'servers', 'statements'];
 
-/** @returns messages that end in one ReadyForQuery; undefined where none of these relations is named. */
-export async function statusSetting(
+/**
+ * Keys are shown to those of their environment; its name is told the same way.
+ * @returns messages that end in one ReadyForQuery; undefined where no relation of ours is named.
+ */
+export async function settingsAhead(
   { relations }: Statement,
+  asker: Principal,
   sources: StatusRelations,
 ): Promise<Buffer | undefined> {
   const names = statusNames.filter((known) =>
     relations.some(({ schema, name }) => schema === statusSchema && name === known),
   );
-  if (names.length === 0) return undefined;
   const messages: Buffer[] = [];
-  for (const name of names) messages.push(...settingOf(name, await sources[name]()));
-  return Buffer.concat([...messages, sync]);
+  if (asker.kind === 'key' && relations.some(({ schema }) => schema === keySchema))
+    messages.push(...settingOf(`${keySchema}.environment`, asker.environment));
+  for (const name of names) {
+    const value = JSON.stringify(await sources[name](asker), storable);
+    messages.push(...settingOf(`${statusSchema}.${name}`, value));
+  }
+  return messages.length === 0 ? undefined : Buffer.concat([...messages, sync]);
 }
 
 /** Its length, because the value itself would come back. */
 const filling = 'SELECT pg_catalog.octet_length(pg_catalog.set_config($1, $2, false))';
 
-function settingOf(name: StatusRelation, rows: readonly StatusRow[]): readonly Buffer[] {
-  const value = Buffer.from(JSON.stringify(rows, storable));
+function settingOf(name: string, value: string): readonly Buffer[] {
   return [
     parse({ name: '', text: filling, parameterTypes: [] }),
     new MessageWriter()
@@ -38,8 +45,8 @@ function settingOf(name: StatusRelation, rows: readonly StatusRow[]): readonly B
       .cstring('')
       .int16(0)
       .int16(2)
-      .add(bound(Buffer.from(`${statusSchema}.${name}`)))
-      .add(bound(value))
+      .add(bound(Buffer.from(name)))
+      .add(bound(Buffer.from(value)))
       .int16(0)
       .finish(Frontend.Bind),
     executePortal,

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+
+/** Fields that many bodies and answers have. */
+
+function id(prefix: string, what: string) {
+  return z
+    .string()
+    .regex(new RegExp(`^${prefix}[A-Za-z0-9]{1,40}$`))
+    .describe(what);
+}
+
+export const orgId = id('org_', 'An organization');
+export const envId = id('env_', 'An environment');
+export const userId = id('usr_', 'A user');
+export const keyId = id('key_', 'An API key');
+export const webhookId = id('wh_', 'A webhook');
+
+/** ISO 8601, UTC. */
+export const time = z.iso.datetime();
+
+/** No control characters, and none that cannot be seen. What is around it is cut off, once it was looked at as it was sent. */
+export function text(most: number) {
+  return visible(most).trim().min(1);
+}
+
+/** As it is. */
+export function visible(most: number) {
+  return z
+    .string()
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Cs}]*$/u, 'must not have control or invisible characters');
+}
+
+/** Of several lines, or none. No NUL and no half of a surrogate pair: the store can't hold them. */
+export const description = z
+  .string()
+  .max(1_000)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL')
+  .describe('For people');
+
+export const slug = z
+  .string()
+  .min(2)
+  .max(40)
+  .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])$/, 'must be lower-case letters, digits and dashes')
+  .describe('Short name for URLs; no other one has it');
+
+/** As long as RFC 5321 lets its parts be: zod's own pattern minds neither. */
+export const email = z
+  .email({
+    pattern:
+      /^(?!\.)(?!.*\.\.)[\w'+.-]{0,63}[\w+-]@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/,
+  })
+  .max(254)
+  .describe('An email address');
+
+/** Of characters. */
+export const shortestPassword = 12;
+export const longestPassword = 256;
+const tooShort = `must have ${shortestPassword} characters or more`;
+
+/** One that is being chosen. Whether it fits its user is for `control/auth/passwords.ts`. */
+export const newPassword = z
+  .string()
+  .min(shortestPassword, tooShort)
+  .max(longestPassword)
+  // A character beyond the first 65,536 counts as two above.
+  .refine((value) => Array.from(value).length >= shortestPassword, tooShort)
+  .describe(`${shortestPassword} to ${longestPassword} characters; not the email address`);
+
+/** One that was chosen. */
+export const password = z.string().min(1).max(longestPassword).describe('The one that is in force');
