@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { errorRegistry, HatiError } from '../src/errors.ts';
 import { accessErrors } from '../src/errors/access.ts';
+import { controlErrors } from '../src/errors/control.ts';
 import { engineErrors } from '../src/errors/engine.ts';
 import { limitErrors } from '../src/errors/limits.ts';
 import { protocolErrors } from '../src/errors/protocol.ts';
@@ -11,7 +12,14 @@ const entries = Object.entries<ErrorDefinition>(errorRegistry);
 
 describe('the registry', () => {
   test('has each code from one area only', () => {
-    const areas = [accessErrors, engineErrors, limitErrors, protocolErrors, statementErrors];
+    const areas = [
+      accessErrors,
+      controlErrors,
+      engineErrors,
+      limitErrors,
+      protocolErrors,
+      statementErrors,
+    ];
     const codes = areas.flatMap((area) => Object.keys(area));
     expect(codes.toSorted()).toEqual(Object.keys(errorRegistry).toSorted());
   });

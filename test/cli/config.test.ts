@@ -45,12 +45,14 @@ describe('values', () => {
       directory: join(directory, '.hati'),
       listen: { host: 'localhost', port: 5439 },
       workers: 1,
+      trustedProxies: [],
       devMode: false,
       pgpass: true,
       tls: undefined,
       allowCleartext: false,
       engine: { kind: 'embedded', user: undefined },
       controlDatabaseUrl: undefined,
+      secretKey: undefined,
       keys: { outageSeconds: 300 },
       pool: {
         mode: 'auto',
@@ -76,8 +78,31 @@ describe('values', () => {
         restartSeconds: 3_600,
       },
       metrics: { host: 'localhost', port: 9090 },
+      api: {
+        host: 'localhost',
+        port: 8080,
+        trustedProxies: [],
+        publicUrl: 'http://localhost:8080',
+        engineUrls: false,
+        webhookPrivateTargets: false,
+        ssoPrivateIssuers: false,
+        signup: false,
+      },
+      mail: undefined,
       tracing: undefined,
       log: { level: 'info', pretty: false },
+    });
+  });
+
+  test('a public address without a slash at its end, and mails', () => {
+    const { api, mail } = resolved({
+      toml: '[mail]\nsmtp_url = "smtps://u:p@mail.example.com"\nfrom = "HatiData <h@example.com>"',
+      env: { HATIDATA_API_PUBLIC_URL: 'https://hatidata.example.com/' },
+    }).config;
+    expect(api?.publicUrl).toBe('https://hatidata.example.com');
+    expect(mail).toEqual({
+      smtpUrl: 'smtps://u:p@mail.example.com',
+      from: 'HatiData <h@example.com>',
     });
   });
 
@@ -171,6 +196,32 @@ describe('values', () => {
       readerUrl: env.HATIDATA_ENGINE_READER_URL,
     });
     expect(config.controlDatabaseUrl).toBe(env.HATIDATA_CONTROL_DATABASE_URL);
+  });
+
+  test('the control plane elsewhere, or nowhere', () => {
+    const env = {
+      HATIDATA_API_LISTEN_ADDR: '[::1]:8181',
+      HATIDATA_API_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+    };
+    expect(resolved({ env }).config.api).toEqual({
+      publicUrl: 'http://[::1]:8181',
+      host: '::1',
+      port: 8181,
+      trustedProxies: ['10.0.0.0/8', '::1/128'],
+      engineUrls: false,
+      webhookPrivateTargets: false,
+      ssoPrivateIssuers: false,
+      signup: false,
+    });
+    expect(resolved({ toml: 'api.enabled = false' }).config.api).toBeUndefined();
+  });
+
+  test('load balancers in front', () => {
+    const given = { toml: 'proxy.trusted_proxies = ["10.1.0.0/16", "::ffff:10.2.0.1", "::1"]' };
+    const networks = ['10.1.0.0/16', '10.2.0.1/32', '::1/128'];
+    expect(resolved(given).config.trustedProxies).toEqual(networks);
+    const env = { HATIDATA_TRUSTED_PROXIES: '10.1.0.0/16, 10.2.0.1,::1' };
+    expect(resolved({ env }).config.trustedProxies).toEqual(networks);
   });
 
   test('metrics elsewhere, or nowhere', () => {
@@ -336,6 +387,31 @@ describe('faults', () => {
       /^HATIDATA_METRICS_LISTEN_ADDR: "localhost" is not an address and a port/,
     ],
     [
+      'a control plane where clients connect',
+      { toml: 'api.listen = "localhost:5439"' },
+      /^config\.toml:api\.listen: port 5439 is where clients connect/,
+    ],
+    [
+      'a control plane that others reach without TLS',
+      { toml: 'api.listen = "0.0.0.0:8080"' },
+      /^config\.toml:api\.listen: "0\.0\.0\.0" can be reached from other machines/,
+    ],
+    [
+      'a short secret key',
+      { env: { HATIDATA_SECRET_KEY: 'c2hvcnQ=' } },
+      /^HATIDATA_SECRET_KEY: the given value is not 32 random bytes in base64/,
+    ],
+    [
+      'a proxy that is no network',
+      { toml: 'api.trusted_proxies = ["nginx"]' },
+      /^config\.toml:api\.trusted_proxies: \["nginx"\] is not a list of addresses and networks/,
+    ],
+    [
+      'a load balancer in a network that is none',
+      { toml: 'proxy.trusted_proxies = ["10.0.0.5/8"]' },
+      /^config\.toml:proxy\.trusted_proxies: \["10\.0\.0\.5\/8"\] is not a list of .*no bits behind the prefix$/,
+    ],
+    [
       'metrics where clients connect',
       { toml: 'metrics.listen = "localhost:5439"' },
       /^config\.toml:metrics\.listen: port 5439 is where clients connect/,
@@ -344,6 +420,21 @@ describe('faults', () => {
       'a collector that is no URL, without its password',
       { toml: 'tracing.otlp_endpoint = "grpc://u:canary-secret@h"' },
       /^config\.toml:tracing\.otlp_endpoint: the given value is not a URL such as/,
+    ],
+    [
+      'mails without a sender',
+      { env: { HATIDATA_MAIL_SMTP_URL: 'smtp://localhost' } },
+      /^HATIDATA_MAIL_SMTP_URL: mails need a sender; set mail\.from \(HATIDATA_MAIL_FROM\) beside it/,
+    ],
+    [
+      'a mail server that is no URL, without its password',
+      { toml: 'mail.smtp_url = "smtp//u:canary-secret@h"\nmail.from = "a@b.example"' },
+      /^config\.toml:mail\.smtp_url: the given value is not a URL such as smtps:/,
+    ],
+    [
+      'a sender that is none',
+      { toml: 'mail.from = "nobody"' },
+      /^config\.toml:mail\.from: "nobody" is not an address such as/,
     ],
     [
       'no share',

@@ -26,9 +26,12 @@ export class Hati {
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(?:HATIDATA_|PG|npm_)/.test(name),
     );
-    // A port of its own, as in every test: 9090 may be somebody else's.
-    const metrics = { HATIDATA_METRICS_LISTEN_ADDR: 'localhost:0' };
-    return { ...Object.fromEntries(kept), HOME: this.base, ...metrics, ...extra };
+    // Ports of its own, as in every test: 9090 and 8080 may be somebody else's.
+    const ports = {
+      HATIDATA_METRICS_LISTEN_ADDR: 'localhost:0',
+      HATIDATA_API_LISTEN_ADDR: 'localhost:0',
+    };
+    return { ...Object.fromEntries(kept), HOME: this.base, ...ports, ...extra };
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
@@ -37,14 +40,16 @@ export class Hati {
 
   spawn(
     args: readonly string[],
-    { cwd = this.project, env = {}, detached = false }: RunOptions = {},
+    { cwd = this.project, env = {}, detached = false, input }: RunOptions = {},
   ): ChildProcess {
-    return spawn(process.execPath, [bin, ...args], {
+    const child = spawn(process.execPath, [bin, ...args], {
       cwd,
       env: this.env(env),
       detached,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    child.stdin?.end(input);
+    return child;
   }
 
   /** A path below the project's `.hati`. */
@@ -80,6 +85,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** In a process group of its own, as the shell of a terminal does it. */
   readonly detached?: boolean;
+  /** What it reads from standard input. */
+  readonly input?: string;
 }
 
 export async function outcomeOf(child: ChildProcess): Promise<Outcome> {

@@ -24,6 +24,7 @@ describe('redactSecrets', () => {
     ['hd_live_svc_abcdefgh1234', 'hd_live_svc_[redacted]'],
     ['key hd_ro_abc123 ended', 'key hd_ro_abc123 ended'],
     ['hd_local', 'hd_local'],
+    ['signed with whsec_abcdefgh1234', 'signed with whsec_[redacted]'],
     ['at postgres://app:s3cret@db/app now', 'at postgres://app:[redacted]@db/app now'],
     ['postgresql://app:p@ss:w/ord@db/app', 'postgresql://app:[redacted]@db/app'],
     ['postgres://app@db/app', 'postgres://app@db/app'],

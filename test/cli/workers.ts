@@ -3,14 +3,14 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Hati } from './hati.ts';
 
-/** The worker processes of a supervisor, as the system knows them; Linux only, as the embedded PostgreSQL of the tests. */
+/** The processes of a supervisor that serve clients of the proxy, as the system knows them; Linux only, as the embedded PostgreSQL of the tests. */
 export function workersOf(supervisor: number): number[] {
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8');
   return children
     .split(' ')
     .filter(Boolean)
     .map(Number)
-    .filter((pid) => commandOf(pid).some((part) => /\/worker\.[jt]s$/.test(part)));
+    .filter((pid) => /\/worker\.[jt]s\0proxy\0/.test(commandOf(pid).join('\0')));
 }
 
 function commandOf(pid: number): string[] {

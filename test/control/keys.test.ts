@@ -2,7 +2,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Acts } from '../../src/control/act.ts';
 import { StoreKeyDirectory } from '../../src/control/keys/directory.ts';
+import { StoreKeyFunctions } from '../../src/control/keys/functions.ts';
 import { KeyHasher } from '../../src/control/keys/hasher.ts';
 import { lookupPrefix, newSecret } from '../../src/control/keys/model.ts';
 import { KeyService } from '../../src/control/keys/service.ts';
@@ -11,8 +13,10 @@ import { migrate } from '../../src/database/migrate.ts';
 import { startEmbeddedServer, type EmbeddedServer } from '../../src/engine/embedded/server.ts';
 import { adminAuthority } from '../../src/policy/authority.ts';
 import type { Actor, SecretId } from '../../src/ports.ts';
+import { systemClock } from '../../src/shared/clock.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { enterableDirectory } from '../fixtures/enterable-directory.ts';
+import { Relay } from '../fixtures/relay.ts';
 
 const log = createLogger({ level: 'fatal', destination: { write: () => undefined } });
 const actor: Actor = {
@@ -41,14 +45,23 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function parts(): { directory: StoreKeyDirectory; service: KeyService; ended: SecretId[] } {
-  const directory = new StoreKeyDirectory({ db: control.db, hasher, outageMs: 60_000, log });
+const clock = systemClock;
+
+function parts(): {
+  directory: StoreKeyDirectory;
+  service: StoreKeyFunctions;
+  ended: SecretId[];
+} {
+  const { db } = control;
+  const directory = new StoreKeyDirectory({ db, hasher, outageMs: 60_000, clock, log });
   const ended: SecretId[] = [];
   directory.onEnded((secret) => ended.push(secret));
-  const service = new KeyService({
-    db: control.db,
-    hasher,
-    onEnded: (secrets) => secrets.forEach((secret) => directory.end(secret)),
+  const service = new StoreKeyFunctions({
+    db,
+    acts: new Acts({ db, clock }),
+    service: new KeyService(hasher, (secrets) =>
+      secrets.forEach((secret) => directory.end(secret)),
+    ),
   });
   return { directory, service, ended };
 }
@@ -94,6 +107,21 @@ describe('a directory', () => {
     expect(await directory.verify(replacement, 'a')).toMatchObject({ agent: 'forgetful' });
   });
 
+  test('finds out what ended while the store was away, also of secrets that it has forgotten and a session has', async () => {
+    const { directory: other, service } = parts();
+    const secret = await service.call('create_api_key', ['in session', 'readonly', null], actor);
+    const principal = await other.verify(secret, 'a');
+    const secretId = principal?.kind === 'key' ? principal.secretId : undefined;
+    const { directory, ended } = parts();
+    directory.alsoWatch(() => [secretId!]);
+    await directory.resume();
+    expect(ended).toEqual([]);
+    await service.call('revoke_api_key', ['in session'], actor);
+    directory.suspend(performance.now());
+    await directory.resume();
+    expect(ended).toEqual([secretId]);
+  });
+
   test('rotating the same key many times at once leaves one that works', async () => {
     const { directory, service } = parts();
     await service.call('create_api_key', ['spun', 'admin', ''], actor);
@@ -118,17 +146,22 @@ describe('a directory', () => {
   });
 
   test('knows a good key while the store is away, and refuses what it does not know', async () => {
-    const other = connectControlDatabase({ ...engine.connection('control'), ssl: false }, log);
-    const directory = new StoreKeyDirectory({ db: other.db, hasher, outageMs: 60_000, log });
+    const config = { ...engine.connection('control'), ssl: false };
+    const relay = await Relay.start(`${config.host}/.s.PGSQL.${config.port}`);
+    const [host, port] = relay.address.split(':');
+    const other = connectControlDatabase({ ...config, host: host!, port: Number(port) }, log);
+    const directory = new StoreKeyDirectory({ db: other.db, hasher, outageMs: 60_000, clock, log });
     const { service } = parts();
     const secret = await service.call('create_api_key', ['known', 'readonly', ''], actor);
     expect(await directory.verify(secret, 'a')).toBeDefined();
     await directory.flushUses();
-    await other.close();
+    relay.refuse();
+    relay.cut();
     expect(await directory.verify(secret, 'a')).toMatchObject({ agent: 'known' });
     await expect(directory.verify(newSecret('admin'), 'a')).rejects.toMatchObject({
       code: 'store_unreachable',
     });
+    await other.close();
   });
 
   test('a flood of wrong keys from one source does not hold up another', async () => {

@@ -3,9 +3,10 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SystemConnection } from '../../src/control/system/connection.ts';
 import { StoreSystemRelations } from '../../src/control/system/relations.ts';
-import { statusSetting } from '../../src/control/system/status-setting.ts';
+import { settingsAhead } from '../../src/control/system/settings-ahead.ts';
 import { systemRole } from '../../src/database/system-role.ts';
-import type { StatusRow } from '../../src/ports.ts';
+import { adminAuthority } from '../../src/policy/authority.ts';
+import type { Principal, StatusRow } from '../../src/ports.ts';
 import { analyse } from '../../src/sql/analyse.ts';
 import { loadParser } from '../../src/sql/parse.ts';
 import { EngineError } from '../../src/wire/engine-error.ts';
@@ -33,6 +34,12 @@ const source =
     return rows();
   };
 
+const operator: Principal = {
+  kind: 'localAdministrator',
+  agent: 'tester',
+  authority: adminAuthority,
+};
+
 async function read(text: string): Promise<string> {
   asked = [];
   const relations = new StoreSystemRelations({
@@ -48,7 +55,7 @@ async function read(text: string): Promise<string> {
       statements: source('statements'),
     },
   });
-  return (await relations.query(analyse(text).statements[0]!)).toString('latin1');
+  return (await relations.query(analyse(text).statements[0]!, operator)).toString('latin1');
 }
 
 test('only what a statement names is asked for', async () => {
@@ -101,12 +108,16 @@ test('without a proxy that fills them, the views are an error, and not empty', a
 
 test('what clients say of themselves is a bound value, never SQL', async () => {
   const rows = [{ application_name: 'sentinel' }];
-  const messages = await statusSetting(analyse('TABLE _hatidata_status.clients').statements[0]!, {
-    clients: () => rows,
-    pools: () => [],
-    servers: () => [],
-    statements: () => [],
-  });
+  const messages = await settingsAhead(
+    analyse('TABLE _hatidata_status.clients').statements[0]!,
+    operator,
+    {
+      clients: () => rows,
+      pools: () => [],
+      servers: () => [],
+      statements: () => [],
+    },
+  );
   const found: string[] = [];
   for (let rest = messages!; rest.length > 0;) {
     const length = 1 + rest.readInt32BE(1);

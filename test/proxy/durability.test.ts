@@ -26,6 +26,7 @@ async function command(...args: string[]): Promise<string> {
     HOME: root,
     PGPASSFILE: join(root, 'pgpass'),
     HATIDATA_METRICS_LISTEN_ADDR: 'localhost:0',
+    HATIDATA_API_LISTEN_ADDR: 'localhost:0',
   };
   const { stdout } = await run(process.execPath, [hati, ...args], { cwd: root, env });
   return stdout;

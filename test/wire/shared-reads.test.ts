@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { shareReads } from '../../src/wire/shared-reads.ts';
+import { giveBack, lendReads, shareReads } from '../../src/wire/shared-reads.ts';
 
 const fixture = (name: string): Buffer =>
   readFileSync(new URL(`../../fixtures/tls/test-only.${name}.pem`, import.meta.url));
@@ -271,6 +271,96 @@ test('who stops listening to data does not stop the socket', async () => {
   there.end(Buffer.alloc(3_000_000));
   await once(here, 'end');
   expect(seen.length).toBe(1);
+});
+
+describe('a socket that lends its memory', () => {
+  const some = pattern(40_000);
+
+  /** Sends it whole, and waits for all of it. */
+  async function send(there: Socket, read: () => number): Promise<void> {
+    const before = read();
+    there.write(some);
+    await vi.waitFor(() => expect(read()).toBe(before + some.length), { interval: 1 });
+  }
+
+  test.each([
+    ['all', (chunk: Buffer) => giveBack(chunk, chunk.length), 1],
+    [
+      'all in two parts',
+      (chunk: Buffer) => {
+        giveBack(chunk, 100);
+        giveBack(chunk.subarray(100), chunk.length - 100);
+      },
+      1,
+    ],
+    ['a part', (chunk: Buffer) => giveBack(chunk, chunk.length - 1), 20],
+    ['nothing', () => undefined, 20],
+    ['a copy', (chunk: Buffer) => giveBack(Buffer.from(chunk), chunk.length), 20],
+  ] as const)('reads into it again where %s was given back', async (_, use, pieces) => {
+    const { here, there } = await pair();
+    expect(lendReads(here)).toBe(true);
+    const memory = new Set<ArrayBufferLike>();
+    let bytes = 0;
+    let large = 0;
+    here.on('data', (chunk: Buffer) => {
+      const from = bytes % some.length;
+      expect(chunk.equals(some.subarray(from, from + chunk.length))).toBe(true);
+      bytes += chunk.length;
+      // The first one is a copy.
+      if (bytes > some.length && chunk.length > 1024) {
+        memory.add(chunk.buffer);
+        large += 1;
+      }
+      use(chunk);
+    });
+    here.resume();
+    for (let n = 0; n <= 20; n += 1) await send(there, () => bytes);
+    expect(large).toBeGreaterThanOrEqual(20);
+    expect(memory.size).toBe(pieces === 1 ? 1 : large);
+  });
+
+  test('leaves alone what was not given back, and what is small', async () => {
+    const { here, there } = await pair();
+    lendReads(here);
+    const kept: Buffer[] = [];
+    let count = 0;
+    here.on('data', (chunk: Buffer) => {
+      count += 1;
+      if (chunk.length <= 1024 || count % 3 === 0) kept.push(chunk);
+      else {
+        kept.push(Buffer.from(chunk));
+        giveBack(chunk, chunk.length);
+      }
+    });
+    here.resume();
+    const all: Buffer[] = [];
+    for (let n = 0; n < 200; n += 1) {
+      const part = pattern(n % 2 === 0 ? 100_000 : 4 * n + 4);
+      all.push(part);
+      there.write(part);
+      await vi.waitFor(() => expect(lengthOf(kept)).toBe(lengthOf(all)), { interval: 1 });
+    }
+    expect(Buffer.concat(kept).equals(Buffer.concat(all))).toBe(true);
+  });
+
+  test('keeps what it holds while it is paused, whatever is said to be given back', async () => {
+    const { here, there } = await pair();
+    lendReads(here);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    here.on('data', (chunk: Buffer) => {
+      chunks.push(Buffer.from(chunk));
+      bytes += chunk.length;
+      giveBack(chunk, chunk.length);
+      here.pause();
+      setTimeout(() => here.resume(), 1);
+    });
+    here.resume();
+    const all = pattern(10_000_000);
+    there.write(all);
+    await vi.waitFor(() => expect(bytes).toBe(all.length), 20_000);
+    expect(Buffer.concat(chunks).equals(all)).toBe(true);
+  });
 });
 
 describe('what cannot', () => {
