@@ -1,5 +1,7 @@
 import { errorRows } from './errors-table.ts';
+import { eventRows } from './events-table.ts';
 import { metricsRows } from './metrics-table.ts';
+import { rolesRows } from './roles-table.ts';
 import { scopesTables } from './scopes-table.ts';
 
 export interface GeneratedPage {
@@ -12,7 +14,9 @@ export interface GeneratedPage {
 export const generatedPages: readonly GeneratedPage[] = [
   { path: 'docs/errors.md', lines: errorRows },
   { path: 'docs/scopes.md', lines: scopesTables },
+  { path: 'docs/roles.md', lines: rolesRows },
   { path: 'docs/metrics.md', lines: metricsRows },
+  { path: 'docs/webhooks.md', lines: eventRows },
 ];
 
 const begin = '<!-- generated:begin -->';
