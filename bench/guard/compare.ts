@@ -19,6 +19,7 @@ const whats = [
   'buffers',
   'reads',
   'writes',
+  'writesPerRead',
 ] as const satisfies readonly (keyof Cost)[];
 
 /** Of what needs none, there is no line. */

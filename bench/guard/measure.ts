@@ -14,6 +14,8 @@ export interface Cost {
   readonly buffers: number;
   readonly reads?: number;
   readonly writes?: number;
+  /** Of streams. */
+  readonly writesPerRead?: number;
 }
 
 export type Costs = Readonly<Record<string, Cost>>;
@@ -31,9 +33,15 @@ export async function measure(
   { operations, calls, buffers }: Instruments,
 ): Promise<Costs> {
   const costs: Record<string, Cost> = {};
-  for (const { name, units, timed = [], run } of scenarios) {
+  for (const { name, units, timed = [], isStream = false, run } of scenarios) {
     for (let count = 0; count < warmUps; count += 1) await run();
-    const least = { operations: Infinity, buffers: Infinity, reads: Infinity, writes: Infinity };
+    const least = {
+      operations: Infinity,
+      buffers: Infinity,
+      reads: Infinity,
+      writes: Infinity,
+      writesPerRead: Infinity,
+    };
     for (let count = 0; count < runs; count += 1) {
       const { reads, writes } = await calls.of(async () => {
         const made = await buffers.of(async () => {
@@ -43,13 +51,15 @@ export async function measure(
       });
       least.reads = Math.min(least.reads, reads);
       least.writes = Math.min(least.writes, writes);
+      least.writesPerRead = Math.min(least.writesPerRead, writes / reads);
     }
     const ofUnit = (value: number): number => Number((value / units).toPrecision(5));
     costs[name] = {
       operations: ofUnit(least.operations),
       buffers: ofUnit(least.buffers),
-      ...(!timed.includes('reads') && { reads: ofUnit(least.reads) }),
-      ...(!timed.includes('writes') && { writes: ofUnit(least.writes) }),
+      ...(isStream && { writesPerRead: Number(least.writesPerRead.toPrecision(3)) }),
+      ...(!isStream && !timed.includes('reads') && { reads: ofUnit(least.reads) }),
+      ...(!isStream && !timed.includes('writes') && { writes: ofUnit(least.writes) }),
     };
   }
   return costs;

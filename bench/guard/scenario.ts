@@ -5,6 +5,8 @@ export interface Scenario {
   readonly units: number;
   /** How many of these there are depends on the clock, so that they are not counted. */
   readonly timed?: readonly ('reads' | 'writes')[];
+  /** Passes a stream on, which comes in more or fewer pieces: the writes of each read are counted in place of both. */
+  readonly isStream?: true;
   readonly run: () => unknown;
 }
 

@@ -96,6 +96,7 @@ export async function startSessions({
     },
     {
       name: 'COPY in, 10,000 rows',
+      isStream: true,
       units: rows,
       run: async () => {
         writer.send(f.query('COPY main.guard_copied FROM STDIN'));
@@ -108,6 +109,7 @@ export async function startSessions({
     },
     {
       name: 'COPY out, 10,000 rows',
+      isStream: true,
       units: rows,
       run: async () => {
         client!.send(f.query('COPY main.guard TO STDOUT'));
