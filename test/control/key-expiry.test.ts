@@ -9,6 +9,7 @@ import { adminAuthority } from '../../src/policy/authority.ts';
 import { startTestControlPlane, type TestControlPlane } from '../fixtures/control-plane.ts';
 import { silent as log, startTestStore, tester } from '../fixtures/control-store.ts';
 import { isSignedWith, startReceiver, type Receiver } from '../fixtures/webhook-receiver.ts';
+import { codeOf, until } from '../pool/small-pool.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -264,7 +265,9 @@ describe('a control plane', () => {
     await ended;
     await expect(plane.proxy.client(key)).rejects.toMatchObject({ code: '28000' });
     expect((await ask('PATCH', path, { ip_allowlist: [] })).status).toBe(200);
-    await (await session(key)).client.end();
+    // The proxy, a process of its own, hears of it a moment later.
+    const isLetIn = async (): Promise<boolean> => (await codeOf(session(key))) === 'no error';
+    await until(isLetIn);
   });
 });
 
