@@ -32,8 +32,12 @@ export class EngineWriter {
       return;
     }
     if (bytes.length > largestGathered) {
+      const socket = this.parts.hold.link?.upstream.socket;
+      // What there is leaves in the same write.
+      socket?.cork();
       this.send();
-      this.parts.hold.link?.upstream.socket.write(bytes);
+      socket?.write(bytes);
+      socket?.uncork();
       return;
     }
     this.outgoing.push(bytes);

@@ -5,6 +5,9 @@ export interface HeaderCheck {
   checkHeader(type: number, length: number): void;
 }
 
+/** Behind a message that came in pieces: not copied to be in one piece with it. Of a stream, that would be all of its bytes. */
+const muchBytes = 16 * 1024;
+
 /**
  * Cuts a byte stream into messages of the form type byte, length word, body. Memory follows the bytes that have arrived,
  * never a stated length; they are joined once a message is whole, however many chunks it came in.
@@ -103,11 +106,24 @@ export class MessageFramer {
 
   /** @returns the first chunk, which holds so many bytes from `at` on. */
   private atLeast(bytes: number): Buffer {
-    const [first] = this.chunks;
+    const [first, second] = this.chunks;
     if (first !== undefined && first.length - this.at >= bytes) return first;
-    const all = Buffer.concat(this.chunks).subarray(this.at);
+    const isMuchBehind =
+      second !== undefined && first!.length + second.length - this.at - bytes >= muchBytes;
+    const joined = isMuchBehind
+      ? this.cutAcross(first!, second, bytes)
+      : Buffer.concat(this.chunks).subarray(this.at);
+    if (!isMuchBehind) this.chunks = [joined];
     this.at = 0;
-    this.chunks = [all];
-    return all;
+    return joined;
+  }
+
+  /** Puts what lies across the first two chunks before the rest of the second one. */
+  private cutAcross(first: Buffer, second: Buffer, bytes: number): Buffer {
+    const joined = Buffer.allocUnsafe(bytes);
+    const there = first.copy(joined, 0, this.at);
+    second.copy(joined, there);
+    this.chunks.splice(0, 2, joined, second.subarray(bytes - there));
+    return joined;
   }
 }

@@ -49,6 +49,38 @@ describe('FrontendFramer', () => {
     const rows = ['', 'a', 'two', 'three'].map(row);
     const data = Buffer.concat(rows);
 
+    test('is joined where a chunk ends, and what follows is not copied', () => {
+      const many = Buffer.concat(Array.from({ length: 4_000 }, () => data));
+      const whole = Buffer.concat([many, sync]);
+      // In a header, behind one, in a body, between two messages; with one chunk between that is smaller than a message.
+      for (const cut of [40_000, 40_001, 40_003, 40_005, 40_007, 40_009, 40_012, 40_014])
+        for (const more of [1, 2, 30_000]) {
+          const chunks = [
+            whole.subarray(0, cut),
+            whole.subarray(cut, cut + more),
+            Buffer.from(whole.subarray(cut + more)),
+          ];
+          const framer = new FrontendFramer(1_000);
+          const found: Buffer[] = [];
+          let count = 0;
+          for (const chunk of chunks) {
+            framer.push(chunk);
+            for (let next = framer.next(); next !== undefined; next = framer.next()) {
+              found.push(next.raw);
+              count += next.count;
+            }
+          }
+          expect(Buffer.concat(found).equals(whole), `cut at ${cut} and ${more} later`).toBe(true);
+          expect(count).toBe(4 * 4_000 + 1);
+          const copied = found
+            .filter(({ buffer }) => chunks.every((chunk) => chunk.buffer !== buffer))
+            .reduce((sum, { length }) => sum + length, 0);
+          // A small chunk is not worth it.
+          if (more === 30_000) expect(copied).toBeLessThan(40);
+          expect(framer.pendingBytes).toBe(0);
+        }
+    });
+
     test('comes in one piece, as far as it is there', () => {
       for (let cut = 0; cut <= data.length; cut += 1) {
         const framer = new FrontendFramer(1_000);
