@@ -172,3 +172,31 @@ test('the document says which bodies may be left out', async () => {
   expect(required('/v1/environments/{env_id}/api-keys/{key_id}/rotate')).toBe(false);
   expect(required('/v1/environments/{env_id}/api-keys')).toBe(true);
 });
+
+describe('a description', () => {
+  const sent = async (description: string) => {
+    const path = `/v1/environments/${control.envId}/api-keys`;
+    const body = JSON.stringify({ name: 'described', scopes: ['query:read'], description });
+    return await send({ method: 'POST', path, headers: [json], body });
+  };
+
+  test.each([
+    ['NUL', 'a\0b'],
+    ['half of a pair', 'a\ud800'],
+  ])('with %s is refused by its name', async (_name, description) => {
+    const answer = await sent(description);
+    expect(reasonOf(answer)).toEqual([400, 'request_invalid']);
+    expect(answer.body.error.details.field).toBe('description');
+  });
+
+  test('is as the document says', async () => {
+    const { body } = await send({ path: '/v1/openapi.json' });
+    const { post } = body.paths['/v1/environments/{env_id}/api-keys'];
+    const { description } = post.requestBody.content['application/json'].schema.properties;
+    const pattern = new RegExp(description.pattern, 'u');
+    expect(pattern.test('a\0b')).toBe(false);
+    const lines = 'one line\n\tand another 😀';
+    expect(pattern.test(lines)).toBe(true);
+    expect((await sent(lines)).body.description).toBe(lines);
+  });
+});
