@@ -10,6 +10,8 @@ export type ViewDefinition = NonNullable<UserRelation['view']>;
 
 /** To print a view PostgreSQL locks what it reads; who holds such a lock must not hold up everybody's catalogue. */
 const lockTimeoutMs = 100;
+/** Of a lock that somebody holds; of a view that was dropped behind the transaction's snapshot, for which there is no state of its own. */
+const notNow = new Set<unknown>(['55P03', 'XX000']);
 /** How many are asked for one by one when they could not be had together. */
 const mostSingly = 50;
 
@@ -73,7 +75,7 @@ async function print(
   return singly;
 }
 
-/** @returns undefined when somebody holds a lock on one of the relations. */
+/** @returns undefined when one of them can't be printed now. */
 async function attempt(
   client: pg.ClientBase,
   oids: readonly string[],
@@ -86,7 +88,7 @@ async function attempt(
     ]);
     return new Map(rows.map(({ oid, definition }) => [oid, definition]));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === '55P03') return undefined;
+    if (error instanceof Error && 'code' in error && notNow.has(error.code)) return undefined;
     throw error;
   } finally {
     await client.query('ROLLBACK TO print');
