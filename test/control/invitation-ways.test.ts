@@ -1,6 +1,5 @@
 /** Invitations by mail and by the page of their link, and those of accounts that there are. */
 import { createHash } from 'node:crypto';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   someAddress,
@@ -9,6 +8,7 @@ import {
   type SignedIn,
   type TestControlPlane,
 } from '../fixtures/control-plane.ts';
+import { OpenedForm } from '../fixtures/form-page.ts';
 import { Guests } from './guests.ts';
 import { newOrganization } from './new-organizations.ts';
 import { startSmtpServer, type SmtpServer } from '../fixtures/smtp-server.ts';
@@ -27,56 +27,39 @@ beforeAll(async () => {
 afterAll(() => control.stop());
 
 describe('the page of the link', () => {
-  interface Field {
-    value: string;
-  }
-
-  test('runs its own script only, which accepts with what was typed in', async () => {
-    const { email, token } = await guests.invited();
+  test('runs its own script only', async () => {
     const response = await fetch(`${control.base}/invitation`);
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    const html = await response.text();
-    const [, script] = /<script>(.*?)<\/script>/s.exec(html)!;
+    const [, script] = /<script>(.*?)<\/script>/s.exec(await response.text())!;
     const digest = createHash('sha256').update(script!).digest('base64');
     const policy = response.headers.get('content-security-policy')!;
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain(`script-src 'sha256-${digest}'`);
+  });
 
-    // As much of a browser as it uses.
-    let submit: ((event: object) => Promise<void>) | undefined;
-    const fields: Record<string, Field> = {
-      name: { value: ' Ada ' },
-      password: { value: 'short' },
-    };
-    const form = {
-      hidden: false,
-      elements: fields,
-      addEventListener: (_type: string, listener: typeof submit) => {
-        submit = listener;
-      },
-    };
-    const said = { textContent: '' };
-    runInNewContext(script!, {
-      document: { querySelector: (what: string) => (what === 'form' ? form : said) },
-      location: { hash: `#${token}` },
-      fetch: (path: string, init: RequestInit) =>
-        fetch(new URL(path, `${control.base}/invitation`), {
-          ...init,
-          headers: {
-            ...(init.headers as Record<string, string>),
-            'x-forwarded-for': someAddress(),
-          },
-        }),
-    });
-    const event = { preventDefault: () => undefined };
-    await submit!(event);
-    expect(said.textContent).toContain('must have 12 characters or more');
-    expect(form.hidden).toBe(false);
-    fields['password']!.value = password;
-    await submit!(event);
-    expect(said.textContent).toBe(`Welcome to My organization. You can log in now as ${email}.`);
-    expect(form.hidden).toBe(true);
+  test('accepts with what is typed in, and says why where it is refused', async () => {
+    const { email, token } = await guests.invited();
+    const address = `${control.base}/invitation#${token}`;
+    await using form = await OpenedForm.at(address);
+    expect(form.says).toBe('');
+    expect(await form.send({ Name: ' Ada ', Password: 'short' })).toContain(
+      'must have 12 characters or more',
+    );
+    expect(form.isOffered).toBe(true);
+    const welcome = `Welcome to My organization. You can log in now as ${email}.`;
+    expect(await form.send({ Password: password })).toBe(welcome);
+    expect(form.isOffered).toBe(false);
     expect((await guests.logIn(email, password)).body.user.name).toBe('Ada');
+
+    await using again = await OpenedForm.at(address);
+    expect(await again.send({ Password: password })).toMatch(/invitation/i);
+    expect(again.isOffered).toBe(true);
+  });
+
+  test('offers nothing without a token', async () => {
+    await using form = await OpenedForm.at(`${control.base}/invitation`);
+    expect(form.isOffered).toBe(false);
+    expect(form.says).toContain('not complete');
   });
 });
 
@@ -99,6 +82,13 @@ describe('an account that there is', () => {
     const login = await guests.logIn(known.email, testPassword, orgId);
     expect(login.body.user).toMatchObject({ role: 'admin', name: 'The developer' });
     expect((await guests.logIn(known.email, password, orgId)).status).toBe(401);
+  });
+
+  test('joins on the page, without a name', async () => {
+    const { known, orgId, token } = await knownInvited();
+    await using form = await OpenedForm.at(`${control.base}/invitation#${token}`);
+    expect(await form.send({ Password: testPassword })).toContain(known.email);
+    expect((await guests.logIn(known.email, testPassword, orgId)).status).toBe(200);
   });
 
   test('joins with its login; nobody else with his', async () => {

@@ -12,6 +12,7 @@ import {
 } from '../fixtures/control-plane.ts';
 import { silent } from '../fixtures/control-store.ts';
 import { testConfig } from '../fixtures/proxy.ts';
+import { OpenedForm } from '../fixtures/form-page.ts';
 import { startSmtpServer, type SmtpServer } from '../fixtures/smtp-server.ts';
 
 const hour = 3_600_000;
@@ -171,7 +172,20 @@ describe('by mail', () => {
     const response = await fetch(`${control.base}/password-reset`);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-security-policy')).toContain("script-src 'sha256-");
-    expect(await response.text()).toContain('v1/auth/password/reset');
+  });
+
+  test('the page takes a password that does, and says what is wrong with others', async () => {
+    const { email } = await control.signIn('analyst');
+    await using form = await OpenedForm.at(
+      `${control.base}/password-reset#${await tokenFor(email)}`,
+    );
+    expect(await form.send({ 'New password': 'short' })).toContain(
+      'must have 12 characters or more',
+    );
+    expect(form.isOffered).toBe(true);
+    expect(await form.send({ 'New password': next })).toBe('Done. You can log in with it now.');
+    expect(form.isOffered).toBe(false);
+    expect((await logIn(email, next)).status).toBe(200);
   });
 });
 

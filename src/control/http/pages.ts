@@ -11,14 +11,6 @@ export interface Page {
   readonly body: string;
 }
 
-/** Of pages with a form for one thing. */
-export const formStyle = `
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto; padding: 0 1rem; }
-label { display: block; margin: 1rem 0; }
-input { display: block; width: 100%; box-sizing: border-box; font: inherit; padding: .5rem; }
-button { font: inherit; padding: .5rem 1rem; }
-`;
-
 /** @param make is called once, when somebody asks for the page */
 export function addPage(app: FastifyInstance, path: Page['path'], make: () => Page): void {
   let made: { readonly html: string; readonly policy: string } | undefined;
