@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { isWithin } from '../shared/networks.ts';
-import { HandshakeReader } from './handshake-reader.ts';
+import { ClientGone, HandshakeReader } from './handshake-reader.ts';
 
 export interface Peer {
   /** The address in its shortest true form: an IPv4 address that arrived mapped into IPv6 is shown as IPv4. */
@@ -21,6 +21,8 @@ export function peerOf(socket: Socket): Peer {
  */
 export async function clientOf(socket: Socket, trusted: readonly string[]): Promise<Peer> {
   const peer = peerOf(socket);
+  // Reset before it was accepted: nobody can say any more where it came from.
+  if (peer.address === '') throw new ClientGone();
   if (!isWithin(trusted, peer.address)) return peer;
   const reader = new HandshakeReader(socket);
   const address = await reader.proxyHeader();

@@ -1,5 +1,6 @@
 /** Clients behind a load balancer: the PROXY protocol before the first packet. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -256,6 +257,21 @@ describe('who is who', () => {
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     socket.end();
     await new Promise((resolve) => socket.resume().once('close', resolve));
+    expect(refusals()).toBe(before);
+  });
+
+  test("nor is HAProxy's check, which is reset before anybody could look at it", async () => {
+    const refusals = (): number => proxy.logged().split('connection refused').length;
+    const before = refusals();
+    const checks = Array.from({ length: 20 }, async () => {
+      const socket = connectFrom(hop, proxy.port);
+      await once(socket, 'connect');
+      socket.write(localHeader, () => socket.resetAndDestroy());
+      await once(socket, 'close');
+    });
+    await Promise.all(checks);
+    // Behind them all.
+    expect(await sourceSeen(await balanced(localHeader))).toEqual([hop]);
     expect(refusals()).toBe(before);
   });
 
