@@ -2,7 +2,9 @@ import { accessErrors } from './errors/access.ts';
 import { controlErrors } from './errors/control.ts';
 import type { Blame, ErrorDefinition } from './errors/definition.ts';
 import { engineErrors } from './errors/engine.ts';
+import { httpErrors } from './errors/http.ts';
 import { limitErrors } from './errors/limits.ts';
+import { loginErrors } from './errors/login.ts';
 import { protocolErrors } from './errors/protocol.ts';
 import { statementErrors } from './errors/statements.ts';
 
@@ -21,6 +23,8 @@ export const errorRegistry = {
   ...protocolErrors,
   ...limitErrors,
   ...engineErrors,
+  ...httpErrors,
+  ...loginErrors,
   ...controlErrors,
 } as const;
 

@@ -3,7 +3,9 @@ import { errorRegistry, HatiError } from '../src/errors.ts';
 import { accessErrors } from '../src/errors/access.ts';
 import { controlErrors } from '../src/errors/control.ts';
 import { engineErrors } from '../src/errors/engine.ts';
+import { httpErrors } from '../src/errors/http.ts';
 import { limitErrors } from '../src/errors/limits.ts';
+import { loginErrors } from '../src/errors/login.ts';
 import { protocolErrors } from '../src/errors/protocol.ts';
 import { statementErrors } from '../src/errors/statements.ts';
 import type { ErrorCode, ErrorDefinition } from '../src/errors.ts';
@@ -16,7 +18,9 @@ describe('the registry', () => {
       accessErrors,
       controlErrors,
       engineErrors,
+      httpErrors,
       limitErrors,
+      loginErrors,
       protocolErrors,
       statementErrors,
     ];

@@ -8,6 +8,7 @@ export const errorKinds: Readonly<Record<number, { code: string; means: string }
   403: { code: 'FORBIDDEN', means: 'the role, or the scopes of the key, do not allow it' },
   404: { code: 'NOT_FOUND', means: 'there is no such thing, or it belongs to somebody else' },
   405: { code: 'METHOD_NOT_ALLOWED', means: 'the path is not for this method' },
+  408: { code: 'REQUEST_TIMEOUT', means: 'the request did not arrive in time' },
   409: { code: 'CONFLICT', means: 'there is one already, or its state does not allow it' },
   410: { code: 'GONE', means: 'it was there, and has ended' },
   412: { code: 'PRECONDITION_FAILED', means: 'somebody else has changed it meanwhile' },
@@ -15,6 +16,7 @@ export const errorKinds: Readonly<Record<number, { code: string; means: string }
   415: { code: 'UNSUPPORTED_MEDIA_TYPE', means: 'the body is not JSON' },
   422: { code: 'POLICY_VIOLATION', means: 'a policy does not allow it' },
   429: { code: 'RATE_LIMITED', means: 'too many requests; Retry-After says when to try again' },
+  431: { code: 'HEADERS_TOO_LONG', means: 'the request line and the headers are too long' },
   500: { code: 'INTERNAL_ERROR', means: 'a fault of the server; its log has the request_id' },
   503: { code: 'SERVICE_UNAVAILABLE', means: 'the server cannot answer now' },
 };

@@ -6,6 +6,7 @@ import { writeCursor } from '../../src/api/paging.ts';
 import {
   reasonOf,
   startTestControlPlane,
+  type Answered,
   type TestControlPlane,
 } from '../fixtures/control-plane.ts';
 
@@ -43,7 +44,11 @@ async function send({ method = 'GET', path = '/v1/orgs', headers = [], body = ''
   socket.write(body);
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk);
-  const [head = '', text = ''] = Buffer.concat(chunks).toString('utf8').split('\r\n\r\n');
+  return answerIn(Buffer.concat(chunks));
+}
+
+function answerIn(bytes: Buffer): Answered {
+  const [head = '', text = ''] = bytes.toString('utf8').split('\r\n\r\n');
   const status = Number(head.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
   const fields = head.split('\r\n').slice(1);
   const headersOf = new Headers(fields.map((each) => each.split(/: (.*)/s, 2) as [string, string]));
@@ -53,6 +58,8 @@ async function send({ method = 'GET', path = '/v1/orgs', headers = [], body = ''
 /** Makes an environment. */
 const wish = (more: object = {}) => JSON.stringify({ name: 'x', slug: 'of-http', ...more });
 const json = 'Content-Type: application/json';
+const lengths = (one: string, another: string): string =>
+  `POST /v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: ${one}\r\nContent-Length: ${another}\r\n\r\nx`;
 
 describe('a path', () => {
   test.each([
@@ -75,6 +82,46 @@ describe('a method', () => {
     const answer = await send({ method });
     expect(reasonOf(answer)).toEqual([405, 'method_unknown']);
     expect(answer.headers.get('allow')).toBe('GET, HEAD');
+  });
+});
+
+/** What comes back for bytes that are no request. */
+async function answerTo(bytes: string): Promise<Answered> {
+  const socket = connect(Number(new URL(control.base).port), '127.0.0.1');
+  socket.write(bytes);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return answerIn(Buffer.concat(chunks));
+}
+
+describe('what is no request', () => {
+  test.each([
+    ['of another protocol', '\0\0\0\x08\x04\xd2\x16\x2f', 400, 'request_malformed'],
+    ['two lengths', lengths('1', '2'), 400, 'request_malformed'],
+    [
+      'a length and chunks',
+      lengths('1', '1\r\nTransfer-Encoding: chunked'),
+      400,
+      'request_malformed',
+    ],
+    [
+      'too long headers',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers_too_long',
+    ],
+  ])('%s', async (_name, bytes, status, reason) => {
+    const answer = await answerTo(bytes);
+    expect(reasonOf(answer)).toEqual([status, reason]);
+    expect(answer.body.error.request_id).toBe(answer.headers.get('x-request-id'));
+    expect(answer.headers.get('connection')).toBe('close');
+  });
+
+  test('one without a host', async () => {
+    const answer = await answerTo('GET /health HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(reasonOf(answer)).toEqual([400, 'request_malformed']);
+    // It was not needed then.
+    expect(await answerTo('GET /health HTTP/1.0\r\n\r\n')).toMatchObject({ status: 200 });
   });
 });
 

@@ -19,6 +19,7 @@ import { callerOf, type Authenticators } from './authenticate.ts';
 import type { Binding, Call } from './binding.ts';
 import { acceptJson, type BodyRules } from './bodies.ts';
 import { faultOf, sendFault } from './faults.ts';
+import { refuseWithoutHost } from './malformed.ts';
 import { RateLimits } from './rate-limits.ts';
 import { HttpSockets, type HttpsCertificate } from './sockets.ts';
 import { addDocument, apiDocument, schemaOf } from './openapi.ts';
@@ -69,7 +70,7 @@ export class ControlServer {
     this.limits = new RateLimits(() => parts.clock().getTime());
     this.app = Fastify({
       serverFactory: (handler) => {
-        this.sockets = new HttpSockets(handler, parts.certificate);
+        this.sockets = new HttpSockets(handler, parts.certificate, parts.clock);
         // Nobody listens on it: the sockets come from outside.
         return createServer(handler);
       },
@@ -97,6 +98,7 @@ export class ControlServer {
     await app.register(helmet, { contentSecurityPolicy: contentPolicy });
     app.addHook('onRequest', (request, reply, done) => {
       this.begin(request, reply);
+      refuseWithoutHost(request.raw);
       done();
     });
     app.addHook('onResponse', (request, reply, done) => {

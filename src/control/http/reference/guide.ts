@@ -4,6 +4,8 @@ import { defaultLimit, mostLimit } from '../../../api/paging.ts';
 import { tiers } from '../../../api/tiers.ts';
 import { errorRegistry, type ErrorDefinition } from '../../../errors.ts';
 import { controlErrors } from '../../../errors/control.ts';
+import { httpErrors } from '../../../errors/http.ts';
+import { loginErrors } from '../../../errors/login.ts';
 import { block, code, escaped, json, table } from './html.ts';
 
 export interface GuideSection {
@@ -70,7 +72,10 @@ ${table(['Reason', 'Status', 'Says'], reasons())}
 
 /** Of the control plane, and those of keys and of the server that it shares with the wire. */
 function reasons(): readonly (readonly string[])[] {
-  const names = [...Object.keys(controlErrors), ...sharedReasons];
+  const names = [
+    ...Object.keys({ ...httpErrors, ...loginErrors, ...controlErrors }),
+    ...sharedReasons,
+  ];
   return names.map((name) => {
     const { http, text, hint } = errorRegistry[
       name as keyof typeof errorRegistry
