@@ -70,8 +70,11 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     NAMED.update(re.findall(r"\b(?:org|env|key|usr|wh|whd)_[A-Za-z0-9]{12}\b", response.text))
-    if response.status_code in (201, 202):
+    # Who signs up is somebody else, and what he gets is his.
+    if response.status_code in (201, 202) and case.path != "/v1/signup":
         MADE.update(value for name, value in response.json().items() if name in IDS["lasting"])
+    elif case.method == "DELETE" and case.path.endswith("}") and response.status_code == 200:
+        MADE.discard(list(case.path_parameters.values())[-1])
 
 
 def _is_good(case, location):
@@ -90,12 +93,18 @@ def _mend_path(case):
         if case.method == "GET":
             known = NAMED
         elif _is_end(case) and name == list(case.path_parameters)[-1]:
-            # The others need what lasts.
-            known = (MADE | set(IDS["spare"].get(name, ()))) - ids
-            ids = set(IDS["spare"].get(name, ids))
+            # The others need what lasts. Not everybody can reach what is spare.
+            made = {each for each in MADE - ids if _kind(each) == _kind(next(iter(ids)))}
+            spare = set(IDS["spare"].get(name, ids))
+            known = made | spare
+            ids = made or spare
         # Random ids find nothing: most become those of something that there is.
         if value not in known and (value in NAMED or (is_good and CHANCE.random() < 0.9)):
             case.path_parameters[name] = CHANCE.choice(sorted(ids))
+
+
+def _kind(id):
+    return id.split("_")[0]
 
 
 def _is_end(case):

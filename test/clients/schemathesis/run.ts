@@ -132,7 +132,6 @@ async function run(
       `--config-file=${join(import.meta.dirname, 'schemathesis.toml')}`,
       'run',
       `${plane.base}/v1/openapi.json`,
-      '--checks=all',
       `--max-examples=${values.examples}`,
       `--seed=${values.seed}`,
       '--no-color',
