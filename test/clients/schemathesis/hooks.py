@@ -14,6 +14,8 @@ IDS = json.loads(os.environ["HATIDATA_IDS"])
 # What answers have named, and what was made: links lead there. Others run beside it, so nothing else is changed.
 NAMED = set()
 MADE = set()
+# Of those.
+ENDED = set()
 # Apart from the common one, which Hypothesis seeds again and again.
 CHANCE = random.Random(os.environ["HATIDATA_SEED"])
 # What only one may have. The same ones are made again and again: the second time another one takes its place.
@@ -74,7 +76,7 @@ def after_call(context, case, response):
     if response.status_code in (201, 202) and case.path != "/v1/signup":
         MADE.update(value for name, value in response.json().items() if name in IDS["lasting"])
     elif case.method == "DELETE" and case.path.endswith("}") and response.status_code == 200:
-        MADE.discard(list(case.path_parameters.values())[-1])
+        ENDED.add(list(case.path_parameters.values())[-1])
 
 
 def _is_good(case, location):
@@ -93,11 +95,11 @@ def _mend_path(case):
         if case.method == "GET":
             known = NAMED
         elif _is_end(case) and name == list(case.path_parameters)[-1]:
-            # The others need what lasts. Not everybody can reach what is spare.
-            made = {each for each in MADE - ids if _kind(each) == _kind(next(iter(ids)))}
+            # The others need what lasts.
             spare = set(IDS["spare"].get(name, ids))
-            known = made | spare
-            ids = made or spare
+            known = (MADE | spare) - ids
+            made = {each for each in MADE - ENDED - ids if _kind(each) == _kind(next(iter(ids)))}
+            ids = made or spare - ENDED or spare
         # Random ids find nothing: most become those of something that there is.
         if value not in known and (value in NAMED or (is_good and CHANCE.random() < 0.9)):
             case.path_parameters[name] = CHANCE.choice(sorted(ids))

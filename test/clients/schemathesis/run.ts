@@ -57,8 +57,11 @@ async function made(plane: TestControlPlane, path: string, as: string, body?: un
   return answer.body;
 }
 
-/** For one round. */
-async function furnish(plane: TestControlPlane, as: string, slug: string): Promise<Furniture> {
+/** For one round. Of an organization only who made it is a member. @param founder who can make some, and end them */
+async function furnish(
+  plane: TestControlPlane,
+  { as, founder, slug }: { as: string; founder: string; slug: string },
+): Promise<Furniture> {
   const { orgId, envId } = plane;
   const organization = `/v1/organizations/${orgId}`;
   const several = <T>(make: (n: number) => Promise<T>) => Promise.all([1, 2, 3].map(make));
@@ -75,7 +78,7 @@ async function furnish(plane: TestControlPlane, as: string, slug: string): Promi
     made(plane, `${organization}/webhooks`, as, { url: 'http://127.0.0.1:1/' }),
   );
   const organizations = await several((n) =>
-    made(plane, '/v1/organizations', as, {
+    made(plane, '/v1/organizations', founder, {
       name: slug,
       slug: `${slug}-${n}`,
       billing_email: 'billing@example.com',
@@ -176,9 +179,11 @@ const tokenOf = async (role: Role) => (await plane.signIn(role)).token;
 /** @returns what became of one role, or a key */
 async function tryAs(plane: TestControlPlane, name: string): Promise<Done> {
   const owner = await plane.signIn('owner');
-  const ids = await furnish(plane, owner.token, `round-${name.replace('_', '-')}`);
-  const credential =
-    name === 'key' ? await keyFor(plane, owner.token) : await tokenOf(name as Role);
+  const isKey = name === 'key';
+  const credential = isKey ? await keyFor(plane, owner.token) : await tokenOf(name as Role);
+  const founder = isKey ? owner.token : credential;
+  const slug = `round-${name.replace('_', '-')}`;
+  const ids = await furnish(plane, { as: owner.token, founder, slug });
   const operations = endings.map(({ operation }) => `--exclude-operation-id=${operation}`);
   if (values.brief && name !== 'owner' && name !== 'key')
     operations.push('--phases=examples,fuzzing,stateful');
