@@ -142,6 +142,9 @@ describe('a name means what it means in the session', () => {
       CREATE OPERATOR evil.= (FUNCTION = evil.compare, LEFTARG = int, RIGHTARG = int);
       CREATE DOMAIN evil.date AS text CHECK (next_batch() > 0);
       GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA evil TO hatidata_reader`);
+    // A refusal that the catalogue causes is checked against a fresh one first: from here on it is known.
+    const looking = await client('readonly');
+    await expect(looking.query('SELECT evil.count(1)')).rejects.toMatchObject({ code: '42501' });
   });
   beforeEach(async () => {
     reader = await client('readonly');
