@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { email, envId, keyId, newPassword, orgId, password, text, time, userId } from './fields.ts';
+import {
+  atMost,
+  email,
+  envId,
+  keyId,
+  newPassword,
+  orgId,
+  password,
+  text,
+  time,
+  userId,
+} from './fields.ts';
 import { roles } from './permissions.ts';
 import { defineRoute } from './route.ts';
 import { tierNames } from './tiers.ts';
@@ -12,7 +23,7 @@ export const ssoSessionHours = 24;
 
 const role = z.enum(roles);
 const tier = z.enum(tierNames);
-const refreshToken = z.string().min(1).max(200).describe('Of the login, or of the refresh before');
+const refreshToken = atMost(200).min(1).describe('Of the login, or of the refresh before');
 const code = z
   .string()
   .regex(/^\d{6}$/, 'must be six digits')

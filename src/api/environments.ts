@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { envId, orgId, slug, text, time } from './fields.ts';
+import { atMost, envId, orgId, slug, text, time } from './fields.ts';
 import { pageOf, pageQuery } from './paging.ts';
 import { defineRoute } from './route.ts';
 
@@ -23,13 +23,10 @@ const settings = z.strictObject({
 /** Each is left as it is where it is not given. */
 const someSettings = settings.partial().describe('What is left out stays as it is');
 
-const engineUrl = z
-  .string()
-  .max(2_000)
-  .regex(
-    /^postgres(?:ql)?:\/\//,
-    'must be a URL such as postgres://user:password@host:5432/database',
-  );
+const engineUrl = atMost(2_000).regex(
+  /^postgres(?:ql)?:\/\//,
+  'must be a URL such as postgres://user:password@host:5432/database',
+);
 
 const engineWish = z
   .strictObject({

@@ -18,6 +18,18 @@ export const webhookId = id('wh_', 'A webhook');
 /** ISO 8601, UTC. */
 export const time = z.iso.datetime();
 
+/** Counted as JSON Schema does: by characters, where zod's own limit counts those beyond the first 65,536 as two. */
+export function atMost(most: number) {
+  return z
+    .string()
+    .check(({ value, issues }) => {
+      if (value.length <= most || Array.from(value).length <= most) return;
+      const rule = { code: 'too_big', origin: 'string', maximum: most, inclusive: true } as const;
+      issues.push({ ...rule, input: value, continue: true });
+    })
+    .meta({ maxLength: most });
+}
+
 /** No control characters, and none that cannot be seen. What is around it is cut off, once it was looked at as it was sent. */
 export function text(most: number) {
   return visible(most).trim().min(1);
@@ -25,16 +37,17 @@ export function text(most: number) {
 
 /** As it is. */
 export function visible(most: number) {
-  return z
-    .string()
-    .max(most)
-    .regex(/^[^\p{Cc}\p{Cf}\p{Cs}]*$/u, 'must not have control or invisible characters');
+  return atMost(most).regex(
+    /^[^\p{Cc}\p{Cf}\p{Cs}]*$/u,
+    'must not have control or invisible characters',
+  );
 }
 
+/** In characters. */
+export const longestDescription = 1_000;
+
 /** Of several lines, or none. No NUL and no half of a surrogate pair: the store can't hold them. */
-export const description = z
-  .string()
-  .max(1_000)
+export const description = atMost(longestDescription)
   // oxlint-disable-next-line no-control-regex -- a pattern stands in the document, where clients see it before they send
   .regex(/^[^\u0000]*$/, 'must be text without NUL')
   // Not every language's expressions can say it.
@@ -63,13 +76,11 @@ export const longestPassword = 256;
 const tooShort = `must have ${shortestPassword} characters or more`;
 
 /** One that is being chosen. Whether it fits its user is for `control/auth/passwords.ts`. */
-export const newPassword = z
-  .string()
+export const newPassword = atMost(longestPassword)
   .min(shortestPassword, tooShort)
-  .max(longestPassword)
-  // A character beyond the first 65,536 counts as two above.
+  // `min` takes a character beyond the first 65,536 for two.
   .refine((value) => Array.from(value).length >= shortestPassword, tooShort)
   .describe(`${shortestPassword} to ${longestPassword} characters; not the email address`);
 
 /** One that was chosen. */
-export const password = z.string().min(1).max(longestPassword).describe('The one that is in force');
+export const password = atMost(longestPassword).min(1).describe('The one that is in force');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { scopeNames } from '../policy/authority.ts';
-import { description, envId, keyId, text, time, visible } from './fields.ts';
+import { atMost, description, envId, keyId, text, time, visible } from './fields.ts';
 import { pageOf, pageQuery } from './paging.ts';
 import { defineRoute } from './route.ts';
 
@@ -30,18 +30,14 @@ const networks = z
 
 const limits = z
   .strictObject({
-    schemas: z
-      .array(z.string().min(1).max(200))
-      .max(1_000)
-      .optional()
-      .describe('All tables of these'),
+    schemas: z.array(atMost(200).min(1)).max(1_000).optional().describe('All tables of these'),
     tables: z
-      .array(z.string().min(1).max(400))
+      .array(atMost(400).min(1))
       .max(1_000)
       .optional()
       .describe('These tables, each with its schema'),
     functions: z
-      .array(z.string().min(1).max(400))
+      .array(atMost(400).min(1))
       .max(1_000)
       .optional()
       .describe('These, each with its schema'),
@@ -113,7 +109,7 @@ export const listKeys = defineRoute({
   query: z.strictObject({
     ...pageQuery,
     status: status.optional().describe('Only these; without it, all but the revoked ones'),
-    name: visible(126).min(1).optional().describe('Only those of this name'),
+    name: visible(63).min(1).optional().describe('Only those of this name'),
   }),
   status: 200,
   response: pageOf(listedKey),

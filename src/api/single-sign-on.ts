@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loggedIn } from './auth.ts';
-import { orgId, text, time } from './fields.ts';
+import { atMost, orgId, text, time } from './fields.ts';
 import { defineRoute } from './route.ts';
 
 /** Who comes for the first time is never more than these: whoever says who comes is the provider. */
@@ -209,7 +209,7 @@ export const exchangeSsoCode = defineRoute({
   tag: 'Single sign-on',
   access: 'public',
   body: z.strictObject({
-    code: z.string().min(1).max(200).describe('What came to redirect_uri'),
+    code: atMost(200).min(1).describe('What came to redirect_uri'),
     code_verifier: z
       .string()
       .regex(/^[A-Za-z0-9._~-]{43,128}$/)

@@ -197,6 +197,8 @@ describe('another password', () => {
     ['twelve that are two code units each', '🐎'.repeat(12), 200],
     ['256 characters', 'x'.repeat(256), 200],
     ['257 characters', 'x'.repeat(257), 400],
+    ['256 that are two code units each', '🐎'.repeat(256), 200],
+    ['257 that are two code units each', '🐎'.repeat(257), 400],
   ])('%s', async (_name, password, status) => {
     const { token, email } = await control.signIn('analyst');
     const body = { current_password: testPassword, new_password: password };

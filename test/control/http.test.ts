@@ -1,4 +1,5 @@
 /** What HTTP lets anybody send: each has its status and the one envelope, and none is a fault of ours. */
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -223,7 +224,11 @@ test('the document says which bodies may be left out', async () => {
 describe('a description', () => {
   const sent = async (description: string) => {
     const path = `/v1/environments/${control.envId}/api-keys`;
-    const body = JSON.stringify({ name: 'described', scopes: ['query:read'], description });
+    const body = JSON.stringify({
+      name: `key ${randomUUID()}`,
+      scopes: ['query:read'],
+      description,
+    });
     return await send({ method: 'POST', path, headers: [json], body });
   };
 
@@ -245,5 +250,17 @@ describe('a description', () => {
     const lines = 'one line\n\tand another 😀';
     expect(pattern.test(lines)).toBe(true);
     expect((await sent(lines)).body.description).toBe(lines);
+  });
+
+  test('is counted in characters, as the document does', async () => {
+    const { body } = await send({ path: '/v1/openapi.json' });
+    const { post } = body.paths['/v1/environments/{env_id}/api-keys'];
+    const { description } = post.requestBody.content['application/json'].schema.properties;
+    expect(description.maxLength).toBe(1_000);
+    const longest = '🐎'.repeat(1_000);
+    expect((await sent(longest)).body.description === longest).toBe(true);
+    const answer = await sent(`${longest}🐎`);
+    expect(reasonOf(answer)).toEqual([400, 'request_invalid']);
+    expect(answer.body.error.message).toContain('<=1000 characters');
   });
 });

@@ -215,7 +215,10 @@ describe('a control plane', () => {
     expect(await listed(`${encoded}&status=revoked`)).toEqual([gone]);
     expect(await listed(`${encoded}&status=expired`)).toEqual([]);
     expect(await listed(encodeURIComponent('ätl'))).toEqual([]);
-    for (const wrong of ['', '%00', 'x'.repeat(127)]) {
+    const longest = '🐎'.repeat(63);
+    const { id: long } = await create({ name: longest });
+    expect(await listed(encodeURIComponent(longest))).toEqual([long]);
+    for (const wrong of ['', '%00', 'x'.repeat(64), encodeURIComponent(`${longest}🐎`)]) {
       const answer = await ask('GET', `${keys}?name=${wrong}`);
       expect([answer.status, answer.body.error.details.field]).toEqual([400, 'name']);
     }

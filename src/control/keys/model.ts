@@ -1,3 +1,4 @@
+import { longestDescription } from '../../api/fields.ts';
 import { HatiError } from '../../errors.ts';
 import { newId, randomCharacters } from '../../shared/ids.ts';
 import { redactSecrets } from '../../shared/redact.ts';
@@ -108,11 +109,9 @@ export function checkedAuthority(
   }
 }
 
-const longestDescription = 1000;
-
 export function checkedDescription(value: string | null | undefined): string {
   const description = value ?? '';
-  if (description.length > longestDescription) {
+  if (Array.from(description).length > longestDescription) {
     throw new HatiError('argument_invalid', {
       params: { message: `the description has more than ${longestDescription} characters` },
     });
