@@ -58,8 +58,8 @@ export class EngineStatements {
     const hidden = new HiddenMessages(parts.turns, parts.preparation);
     this.parts = parts;
     this.hidden = hidden;
-    this.unnamed = new EngineUnnamedStatement({ ...parts, hidden });
     this.exported = new ExportedStatements(hidden, parts.client);
+    this.unnamed = new EngineUnnamedStatement({ ...parts, hidden, exported: this.exported });
   }
 
   /** Before the Sync that ends it. */
@@ -82,7 +82,8 @@ export class EngineStatements {
     const { client, batches, pin } = this.parts;
     const preparation = this.parts.preparation(link);
     const readsClock = readsClockByParse(message.text);
-    const isPrivate = preparation.isPrivate || readsClock;
+    // What a name stands for is the session's own.
+    const isPrivate = preparation.isPrivate || readsClock || classified.names;
     const engine = engineStatement(message, { ...preparation, isPrivate });
     const under = preparation.inForce ?? underUnknown;
     const statement = { classified, engine, under };
@@ -93,6 +94,7 @@ export class EngineStatements {
     const undo = client.add(message.name, statement);
     client.changing(message.name, batches);
     const settle = note();
+    this.exported.addPrepared(link, classified);
     this.prepare(link, engine, isFailed, (done) => {
       if (!done) undo();
       settle(done);

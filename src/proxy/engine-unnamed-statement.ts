@@ -8,6 +8,7 @@ import {
   type Preparation,
   type Undo,
 } from './client-statements.ts';
+import type { ExportedStatements } from './exported-statements.ts';
 import type { HiddenMessages } from './hidden-messages.ts';
 import { nothing } from './expected.ts';
 import type { Turns } from './turns.ts';
@@ -22,6 +23,7 @@ export interface UnnamedParse {
 export interface EngineUnnamedStatementParts {
   readonly turns: Turns;
   readonly hidden: HiddenMessages;
+  readonly exported: ExportedStatements;
   readonly client: ClientStatements;
   readonly batches: Batches;
   /** What a statement is prepared under just now. */
@@ -38,8 +40,9 @@ export class EngineUnnamedStatement {
 
   /** The client's Parse without a name. */
   parse(link: EngineLink, message: UnnamedParse, settle: (done: boolean) => void): void {
-    const { turns, client } = this.parts;
+    const { turns, client, exported } = this.parts;
     link.counts.prepared.first += 1;
+    exported.addPrepared(link, message.classified);
     const settled = this.replaced(link, message);
     link.statements.unnamed = client.unnamed;
     turns.forward(message.raw, {

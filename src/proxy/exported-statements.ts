@@ -2,6 +2,7 @@ import type { EngineStatement } from '../engine/pool/engine-statement.ts';
 import type { EngineLink } from '../engine/pool/link.ts';
 import type { SessionUse } from '../policy/session-use.ts';
 import { SeldomMap } from '../shared/seldom.ts';
+import type { ClassifiedText } from '../sql/statement.ts';
 import type { ClientStatements } from './client-statements.ts';
 import type { HiddenMessages } from './hidden-messages.ts';
 
@@ -28,7 +29,7 @@ export class ExportedStatements {
    */
   add(
     link: EngineLink,
-    { executed, deallocated }: SessionUse,
+    { executed, deallocated }: Pick<SessionUse, 'executed' | 'deallocated'>,
     isBatch: boolean,
   ): (() => void) | undefined {
     if (executed.length + deallocated.length === 0) return undefined;
@@ -56,6 +57,16 @@ export class ExportedStatements {
       }
       this.hidden.sync();
     };
+  }
+
+  /** A text is about to be prepared or described: what it gives is what those give that it runs. */
+  addPrepared(link: EngineLink, { names, statements }: ClassifiedText): void {
+    if (!names) return;
+    this.add(
+      link,
+      { executed: statements.flatMap(({ executed }) => executed), deallocated: [] },
+      true,
+    );
   }
 
   /** The client closes it: the engine's goes first. */

@@ -15,10 +15,10 @@ import { readsClockByParse } from './parse-settings.ts';
  */
 export function standIn(
   message: Omit<ParseMessage, 'name'>,
-  { runs, parsedAnew }: ClassifiedText,
+  { runs, parsedAnew, names }: ClassifiedText,
   preparation: Preparation,
 ): EngineStatement | undefined {
-  if (runs < (parsedAnew?.untilRun ?? often)) return undefined;
+  if (names || runs < (parsedAnew?.untilRun ?? often)) return undefined;
   const key = sharedKey(message, preparation);
   if (key === undefined) return undefined;
   const before = seen.get(key) ?? 0;

@@ -30,7 +30,9 @@ export class UsableStatements {
     then: (statement: ClientStatement | undefined, engineName: string) => void,
   ): Promise<void> | undefined {
     const { client, prepared, turns } = this.parts;
+    const { exported } = prepared;
     if (name === '') {
+      if (client.unnamed !== undefined) exported.addPrepared(link, client.unnamed.classified);
       const engineName = prepared.useUnnamed(link);
       if (engineName !== undefined) then(undefined, engineName);
       else turns.refuse(new HatiError('unnamed_statement_unknown'));
@@ -38,6 +40,7 @@ export class UsableStatements {
     }
     const statement = client.get(name);
     if (statement !== undefined) {
+      exported.addPrepared(link, statement.classified);
       return prepared.ensure(link, statement) ? this.checked(link, statement, then) : undefined;
     }
     if (client.ofSql.has(name)) then(undefined, name);
