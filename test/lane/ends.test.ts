@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeOf, sleep, until } from '../pool/small-pool.ts';
-import { askBeside, startLaneStage, type LaneStage } from './lane.ts';
+import { askBeside, cancel, startLaneStage, type LaneStage } from './lane.ts';
 
 let stage: LaneStage;
 let clients: pg.Client[];
@@ -27,34 +27,48 @@ async function agent(name: string): Promise<pg.Client> {
   const { rows } = await stage.admin.query("SELECT create_api_key($1, 'readonly') AS key", [name]);
   const client = await stage.proxy.client(String(rows[0].key));
   client.on('error', () => undefined);
-  for (let round = 0; round < 30; round += 1) await client.query(slowRows, [1, 1, 1]);
   return client;
 }
 
-const backendAtWork = async (): Promise<number | undefined> => {
-  const { rows } = await superuser.query(
-    `SELECT pid FROM pg_stat_activity WHERE application_name = 'hati lane' AND state = 'active'
+interface AtWork {
+  readonly pid: number;
+  readonly in_lane: boolean;
+}
+
+const atWork = async (): Promise<AtWork | undefined> => {
+  const { rows } = await superuser.query<AtWork>(
+    `SELECT pid, application_name = 'hati lane' AS in_lane FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
         AND query LIKE '%generate\\_series(1, $3::int)%' AND clock_timestamp() - query_start > '100 ms'`,
   );
-  return rows[0]?.pid;
+  return rows[0];
 };
+
+/** Asks for slow rows. It may be taken for too slow for a lane where the machine is busy: then it is asked again. */
+async function askInLane(
+  client: pg.Client,
+  values: readonly number[],
+): Promise<{ readonly pid: number; readonly asked: Promise<pg.QueryResult> }> {
+  for (;;) {
+    for (let round = 0; round < 30; round += 1) await client.query(slowRows, [1, 1, 1]);
+    const asked = client.query(slowRows, [...values]);
+    asked.catch(() => undefined);
+    let seen: AtWork | undefined;
+    await until(async () => (seen = await atWork()) !== undefined);
+    if (seen!.in_lane) return { pid: seen!.pid, asked };
+    await cancel(stage.proxy.port, client);
+    await asked.catch(() => undefined);
+  }
+}
 
 test('the backend that works for it is shown', async () => {
   await askBeside(clients, async () => {
     const client = await agent('watched');
-    const asked = client.query(slowRows, [10, 200_000, 10]);
-    const seen: unknown[] = [];
-    let pid: number | undefined;
-    await until(async () => {
-      pid ??= await backendAtWork();
-      const { rows } = await stage.admin.query(
-        "SELECT engine_pid FROM _hatidata_status.clients WHERE agent = 'watched' AND state = 'active'",
-      );
-      if (rows.length > 0) seen.push(rows[0].engine_pid);
-      return pid !== undefined && seen.includes(pid);
-    });
-    expect((await asked).rows).toHaveLength(10);
-    expect(seen).toContain(pid);
+    const { pid, asked } = await askInLane(client, [10, 200_000, 100]);
+    const { rows } = await stage.admin.query(
+      "SELECT engine_pid FROM _hatidata_status.clients WHERE agent = 'watched' AND state = 'active'",
+    );
+    expect(rows).toEqual([{ engine_pid: pid }]);
+    expect((await asked).rows).toHaveLength(100);
   });
 });
 
@@ -63,12 +77,11 @@ test('a key that ends in the middle of an answer hears why, and nobody else feel
   await askBeside(clients, async () => {
     for (const name of ['first', 'second', 'third']) {
       const client = await agent(name);
-      const asked = codeOf(client.query(slowRows, [12_000, 200_000, 1_000]));
-      await until(async () => (await backendAtWork()) !== undefined);
+      const { asked } = await askInLane(client, [12_000, 200_000, 1_000]);
       await sleep(50);
       await stage.admin.query('SELECT revoke_api_key($1)', [name]);
-      revoked.push(await asked);
-      await until(async () => (await backendAtWork()) === undefined);
+      revoked.push(await codeOf(asked));
+      await until(async () => (await atWork()) === undefined);
     }
   });
   // The engine has a tenth of a second for its last words; who is busier than that cuts the client off.
