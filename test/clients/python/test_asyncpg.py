@@ -70,6 +70,22 @@ def test_statements_cursors_and_transactions(proxy: ProxyAddress, admin_key: str
     run(proxy, use, password=admin_key)
 
 
+def test_statements_that_others_gave_the_same_name(proxy: ProxyAddress, admin_key: str) -> None:
+    """asyncpg reads rows by what Describe says of EXECUTE."""
+
+    def check(sql: str, rows: list[tuple[Any, ...]]) -> None:
+        async def use(connection: asyncpg.Connection) -> None:
+            # asyncpg closes it when nobody holds it any more.
+            statement = await connection.prepare(sql, name='by_name')
+            assert [tuple(row) for row in await connection.fetch('EXECUTE by_name')] == rows
+            assert [tuple(row) for row in await statement.fetch()] == rows
+
+        run(proxy, use, password=admin_key)
+
+    check('SELECT 1 AS one', [(1,)])
+    check("SELECT 'x'::text AS another, 2 AS more", [('x', 2)])
+
+
 def test_copy_in_binary(proxy: ProxyAddress, admin_key: str, table: str, tmp_path: Any) -> None:
     async def use(connection: asyncpg.Connection) -> None:
         rows = [(n, f'note {n}') for n in range(1, 1001)]
