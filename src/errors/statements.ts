@@ -74,6 +74,13 @@ export const statementErrors = {
     text: 'prepared statement "{name}" does not exist',
     routine: 'FetchPreparedStatement',
   },
+  runs_by_name_nested: {
+    sqlstate: '0A000',
+    http: 400,
+    blame: 'client',
+    text: 'cannot run "{name}" by its name: it runs a statement or cursor by name itself',
+    hint: 'Run what it runs.',
+  },
   prepared_result_changed: {
     sqlstate: '0A000',
     http: 409,

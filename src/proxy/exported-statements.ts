@@ -5,6 +5,7 @@ import { SeldomMap } from '../shared/seldom.ts';
 import type { ClassifiedText } from '../sql/statement.ts';
 import type { ClientStatements } from './client-statements.ts';
 import type { HiddenMessages } from './hidden-messages.ts';
+import { runsByName } from './runs-by-name.ts';
 
 /**
  * SQL may name statements that were prepared by the protocol (EXECUTE, DEALLOCATE): for as long as it runs the engine must know
@@ -33,7 +34,8 @@ export class ExportedStatements {
     isBatch: boolean,
   ): (() => void) | undefined {
     if (executed.length + deallocated.length === 0) return undefined;
-    const names = [...new Set([...executed, ...deallocated])].filter((name) => {
+    const plain = executed.filter((name) => !this.isNested(name));
+    const names = [...new Set([...plain, ...deallocated])].filter((name) => {
       const statement = this.client.get(name);
       return statement !== undefined && this.exported.get(name) !== statement.engine;
     });
@@ -43,7 +45,8 @@ export class ExportedStatements {
       const { text, parameterTypes } = engine;
       this.hidden.close(name);
       this.hidden.preparing(link, under, how, () =>
-        this.hidden.parse({ name, text, parameterTypes }, how),
+        // What is not run needs no text.
+        this.hidden.parse({ name, text: this.isNested(name) ? '' : text, parameterTypes }, how),
       );
       if (isBatch) this.exported.set(name, engine);
     }
@@ -84,6 +87,14 @@ export class ExportedStatements {
   endOfBatch(link: EngineLink | undefined): void {
     if (link !== undefined) for (const name of this.exported.keys()) this.withdraw(link, name);
     if (this.exported.size > 0) this.exported.clear();
+  }
+
+  /**
+   * It runs something by name itself. The engine never gets to know such a one by a name that SQL can say, so that none comes round to
+   * itself (`RunsByName.fault`).
+   */
+  private isNested(name: string): boolean {
+    return this.client.get(name)?.classified.statements.some(runsByName) === true;
   }
 
   private withdraw(link: EngineLink, name: string): void {

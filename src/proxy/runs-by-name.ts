@@ -64,13 +64,32 @@ export class RunsByName {
   }
 
   /** The refusal, if it may not run: for what it would keep, or for what it runs. */
-  fault({ use }: Whole): HatiError | undefined {
+  fault({ texts, use }: Whole): HatiError | undefined {
     const { refusesPins, judged } = this.parts;
+    const nested = first(texts, (text) => this.nested(text));
+    if (nested !== undefined) return nested;
     const [pin] = refusesPins ? use.pins : [];
     if (pin !== undefined)
       return new HatiError('pinning_refused', { params: { what: pin.detail } });
     if (use.executed.length === 0) return undefined;
     return first(use.executed, (name) => judged.recheckExecuted(name));
+  }
+
+  /**
+   * Where one runs another that runs another, they could come round to the first. PostgreSQL follows them without end to tell what
+   * they give, until its stack is full and the whole server goes down.
+   */
+  private nested({ names, statements }: ClassifiedText): HatiError | undefined {
+    if (!names) return undefined;
+    const { client, textOfPortal } = this.parts;
+    return first(statements, ({ executed, fetched }) => {
+      const name =
+        executed.find((each) => client.get(each)?.classified.statements.some(runsByName)) ??
+        fetched.find((each) => textOfPortal(each)?.statements.some(fetches));
+      return name === undefined
+        ? undefined
+        : new HatiError('runs_by_name_nested', { params: { name } });
+    });
   }
 
   /** What is wrong with the names in the text itself. */
@@ -101,6 +120,10 @@ export class RunsByName {
   }
 }
 
-function runsByName({ executed, fetched }: Statement): boolean {
+export function runsByName({ executed, fetched }: Statement): boolean {
   return executed.length + fetched.length > 0;
+}
+
+function fetches({ fetched }: Statement): boolean {
+  return fetched.length > 0;
 }

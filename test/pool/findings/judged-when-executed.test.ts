@@ -42,13 +42,6 @@ const cases: Record<string, readonly Step[]> = {
   'an EXECUTE of what PREPARE made': [
     ...[query(`PREPARE q AS ${counting}`), prepare('e', 'EXECUTE q'), run('e'), other, run('e')],
   ],
-  'an EXECUTE of an EXECUTE': [
-    ...[prepare('q', counting), prepare('d', 'EXECUTE q'), prepare('e', 'EXECUTE d')],
-    ...[run('e'), other, run('e')],
-  ],
-  'a Query that EXECUTEs an EXECUTE': [
-    ...[prepare('q', counting), prepare('e', 'EXECUTE q'), other, query('EXECUTE e')],
-  ],
   'an EXPLAIN of an EXECUTE': [
     ...[prepare('q', counting), prepare('e', 'EXPLAIN (ANALYZE) EXECUTE q'), other, run('e')],
   ],
