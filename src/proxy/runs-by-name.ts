@@ -76,8 +76,8 @@ export class RunsByName {
   }
 
   /**
-   * Where one runs another that runs another, they could come round to the first. PostgreSQL follows them without end to tell what
-   * they give, until its stack is full and the whole server goes down.
+   * Where one runs another that runs another, they could come round to the first. To tell what they give, PostgreSQL follows them
+   * without end: statements until its stack is full and the whole server goes down, portals for ever, and no signal but SIGKILL ends that.
    */
   private nested({ names, statements }: ClassifiedText): HatiError | undefined {
     if (!names) return undefined;

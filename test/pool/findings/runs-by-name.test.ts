@@ -1,4 +1,4 @@
-/** Statements and cursors that run each other by name: PostgreSQL 18 goes down when Describe follows them round and round. */
+/** Statements and cursors that run each other by name: PostgreSQL 18 follows them round and round for Describe, until it goes down or for ever. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { frontend as f } from '../../fixtures/raw-client.ts';
 import { Engine } from '../small-pool.ts';
